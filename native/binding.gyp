@@ -1,0 +1,71 @@
+# One static library per instruction set, each with flags of its own, behind one addon that picks among them at load.
+{
+  'variables': {
+    # No -ffast-math: sums keep their order, and a multiply-add is fused only where the source says so.
+    'kernel_flags': [
+      '-O3', '-std=c++17', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti',
+      '-ffp-contract=off', '-fno-math-errno', '-fno-trapping-math', '-Wall', '-Wno-unused-function', '-Wno-psabi',
+    ],
+    'avx2_flags': ['-mavx2', '-mfma'],
+    'avx512_flags': ['-mavx512f', '-mavx512dq', '-mavx512vl', '-mavx512bw', '-mavx2', '-mfma', '-mprefer-vector-width=512'],
+  },
+  'targets': [
+    {
+      'target_name': 'kernels_baseline',
+      'type': 'static_library',
+      'sources': ['src/kernels/isa_baseline.cpp'],
+      'cflags_cc!': ['-O2', '-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['<@(kernel_flags)'],
+      'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<@(kernel_flags)'] },
+    },
+    {
+      'target_name': 'nonet',
+      'sources': [
+        'src/addon.cpp',
+        'src/core/allocator.cpp',
+        'src/core/pool.cpp',
+        'src/core/program.cpp',
+        'src/core/executor.cpp',
+        'src/core/instructions.cpp',
+        'src/core/mapping.cpp',
+      ],
+      'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],
+      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
+      'dependencies': ['kernels_baseline'],
+      'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++17', '-O2', '-fexceptions', '-frtti', '-fvisibility=hidden', '-ffp-contract=off', '-Wall'],
+      'xcode_settings': {
+        'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+        'GCC_ENABLE_CPP_RTTI': 'YES',
+        'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+      },
+      'conditions': [
+        # A worker that ends unloads the addon; the pool's threads would go on running code that is no longer mapped.
+        ['OS=="linux"', { 'ldflags': ['-Wl,-z,nodelete'] }],
+        ['target_arch=="x64"', { 'dependencies': ['kernels_avx2', 'kernels_avx512'] }],
+      ],
+    },
+  ],
+  'conditions': [
+    ['target_arch=="x64"', {
+      'targets': [
+        {
+          'target_name': 'kernels_avx2',
+          'type': 'static_library',
+          'sources': ['src/kernels/isa_avx2.cpp'],
+          'cflags_cc!': ['-O2', '-std=gnu++17', '-std=gnu++20'],
+          'cflags_cc': ['<@(kernel_flags)', '<@(avx2_flags)'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<@(kernel_flags)', '<@(avx2_flags)'] },
+        },
+        {
+          'target_name': 'kernels_avx512',
+          'type': 'static_library',
+          'sources': ['src/kernels/isa_avx512.cpp'],
+          'cflags_cc!': ['-O2', '-std=gnu++17', '-std=gnu++20'],
+          'cflags_cc': ['<@(kernel_flags)', '<@(avx512_flags)'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<@(kernel_flags)', '<@(avx512_flags)'] },
+        },
+      ],
+    }],
+  ],
+}

@@ -1,0 +1,157 @@
+// Attention forward: softmax(scale * Q K^T + mask) V per query block, one pass over the keys with a running maximum.
+// Flash-style (Dao et al., 2022); the maximum is raised, and sums rescaled, only when a score passes it by kSlack,
+// since float32 has room for sums that are 2^kSlack too large.
+#pragma once
+
+constexpr float kSlack = 28.0f;
+constexpr float kNoMaximum = -1e30f;
+
+struct ForwardScratch {
+  float* queries;   // [headDim / 64][kQueryBlock][64]
+  float* scores;    // [kQueryBlock][64]
+  float* out;       // [kQueryBlock][padded]
+  float* sums;      // [kQueryBlock][kFloats], lane-wise
+  float* maxima;    // [kQueryBlock]
+  float* keysT;     // [tiles][headDim][64], times scale * log2(e); one tile when there is only one query block
+  float* values;    // [tiles * 64][padded]
+  size_t bytes;
+};
+
+NONET_INLINE long queryBlocks(const AttentionArgs& a) { return ceilDiv(a.queries, kQueryBlock); }
+// With a single query block every key tile is used once: it is packed right then, and values are read in place.
+NONET_INLINE bool packsKeysAhead(const AttentionArgs& a) { return queryBlocks(a) > 1; }
+NONET_INLINE bool readsValuesInPlace(const AttentionArgs& a) { return !packsKeysAhead(a) && a.headDim % kFloats == 0; }
+
+static ForwardScratch forwardScratch(const AttentionArgs& a, void* memory) {
+  Carver carver{(float*)memory, 0};
+  const long padded = paddedHead(a);
+  const long tiles = packsKeysAhead(a) ? ceilDiv(a.keys, kKeyTile) : 1;
+  ForwardScratch s;
+  s.queries = carver.take(queryRowFloats(a));
+  s.scores = carver.take(kQueryBlock * kScoreStride);
+  s.out = carver.take(kQueryBlock * padded);
+  s.sums = carver.take(kQueryBlock * kFloats);
+  s.maxima = carver.take(kQueryBlock);
+  s.keysT = carver.take(tiles * a.headDim * kKeyTile);
+  s.values = readsValuesInPlace(a) ? nullptr : carver.take(tiles * kKeyTile * padded);
+  s.bytes = carver.used * sizeof(float);
+  return s;
+}
+
+// The first QUARTERS of a row of scores become weights 2^(score - maximum); keys at or behind `visible` get 0.
+template <int QUARTERS, bool MASKED>
+NONET_INLINE void softmaxRow(float* scores, long visible, float* maximum, float* sums, float* out, long padded) {
+  constexpr int vectors = QUARTERS * kQuarterFloats / kFloats;
+  Floats s[vectors];
+  Floats top = splat(-__builtin_inff());
+#pragma GCC unroll 16
+  for (int v = 0; v < vectors; v++) {
+    s[v] = load(scores + v * kFloats);
+    if (MASKED) s[v] = select(laneIndices() < splat((int32_t)(visible - v * kFloats)), s[v], splat(-__builtin_inff()));
+    top = max_(s[v], top);
+  }
+  if (__builtin_expect(anyGreater(top, splat(*maximum + kSlack)), 0)) {
+    const float raised = maxLanes(top);
+    if (*maximum != kNoMaximum) {
+      const Floats factor = exp2Bounded(splat(*maximum - raised));
+      store(sums, load(sums) * factor);
+      for (long d = 0; d < padded; d += kFloats) store(out + d, load(out + d) * factor);
+    }
+    *maximum = raised;
+  }
+  const Floats m = splat(*maximum);
+  Floats sum = load(sums);
+#pragma GCC unroll 16
+  for (int v = 0; v < vectors; v++) {
+    Floats p = exp2Bounded(s[v] - m);
+    if (MASKED) p = select(laneIndices() < splat((int32_t)(visible - v * kFloats)), p, Floats{});
+    store(scores + v * kFloats, p);
+    sum += p;
+  }
+  store(sums, sum);
+}
+
+// Rows [q0 + r0, + height) against keys from j0, of which the first `quarters` of a tile are looked at.
+template <int QUARTERS>
+static void softmaxRows(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long q0, long r0,
+                        long height, long j0) {
+  const long padded = paddedHead(a);
+  for (long r = r0; r < r0 + height; r++) {
+    const long visible = visibleKeys(a, h, q0 + r) - j0;
+    float* scores = s.scores + r * kScoreStride;
+    if (visible >= QUARTERS * kQuarterFloats)
+      softmaxRow<QUARTERS, false>(scores, visible, s.maxima + r, s.sums + r * kFloats, s.out + r * padded, padded);
+    else softmaxRow<QUARTERS, true>(scores, visible, s.maxima + r, s.sums + r * kFloats, s.out + r * padded, padded);
+  }
+}
+
+// Queries [q0, q0 + rows) of one head.
+static void forwardBlock(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long q0, long rows) {
+  const long padded = paddedHead(a);
+  const bool ahead = packsKeysAhead(a), inPlace = readsValuesInPlace(a);
+  packQueryRows(h.q + q0 * a.qStrides.position, a.qStrides.position, rows, a.headDim, s.queries);
+  memset(s.out, 0, sizeof(float) * (size_t)(rows * padded));
+  memset(s.sums, 0, sizeof(float) * (size_t)(rows * kFloats));
+  for (long r = 0; r < rows; r++) s.maxima[r] = kNoMaximum;
+
+  const long end = visibleKeys(a, h, q0 + rows - 1);
+  for (long j0 = 0; j0 < end; j0 += kKeyTile) {
+    const long inTile = minLong(h.liveKeys - j0, kKeyTile);
+    const float* keysT = s.keysT + (ahead ? j0 * a.headDim : 0);
+    const float* values = inPlace ? h.v + j0 * a.vStrides.position : s.values + (ahead ? j0 * padded : 0);
+    const long valueStride = inPlace ? a.vStrides.position : padded;
+    if (!ahead) {
+      packKeyTile(h.k + j0 * a.kStrides.position, a.kStrides.position, inTile, a.headDim, a.scale * kLog2E, s.keysT);
+      if (!inPlace)
+        packHeadRows(h.v + j0 * a.vStrides.position, a.vStrides.position, inTile, a.headDim, s.values, padded);
+    }
+    for (long r0 = 0; r0 < rows; r0 += kTileRows) {
+      const long height = minLong(rows - r0, kTileRows);
+      const long live = minLong(visibleKeys(a, h, q0 + r0 + height - 1) - j0, kKeyTile);
+      if (live <= 0) continue;
+      const long quarters = ceilDiv(live, kQuarterFloats);
+      float* scores = s.scores + r0 * kScoreStride;
+      scoreTiles(s.queries + r0 * kDimChunk, keysT, scores, height, quarters, a.headDim);
+      if (quarters == 4) softmaxRows<4>(a, h, s, q0, r0, height, j0);
+      else if (quarters == 3) softmaxRows<3>(a, h, s, q0, r0, height, j0);
+      else if (quarters == 2) softmaxRows<2>(a, h, s, q0, r0, height, j0);
+      else softmaxRows<1>(a, h, s, q0, r0, height, j0);
+      weightedRows(scores, live, values, valueStride, s.out + r0 * padded, height, padded);
+    }
+  }
+  for (long r = 0; r < rows; r++) {
+    const float sum = sumLanes(load(s.sums + r * kFloats));
+    const bool any = visibleKeys(a, h, q0 + r) > 0;
+    storeHeadRow(h.o + (q0 + r) * a.oStrides.position, s.out + r * padded, any ? 1.0f / sum : 0.0f, a.headDim);
+    h.lse[q0 + r] = any ? fma_(s.maxima[r], kLn2, log_(splat(sum))[0]) : -__builtin_inff();
+  }
+}
+
+// Query blocks are dealt out only when there are few heads: each part packs its keys anew.
+NONET_INLINE long forwardParts(const AttentionArgs& a) {
+  const long kWantedTasks = 8;
+  const long whole = maxLong(a.batch * a.heads, 1);
+  return maxLong(minLong(ceilDiv(kWantedTasks, whole), queryBlocks(a)), 1);
+}
+static long attentionForwardTasks(const AttentionArgs& a) { return a.batch * a.heads * forwardParts(a); }
+static size_t attentionForwardScratchBytes(const AttentionArgs& a) { return forwardScratch(a, nullptr).bytes; }
+
+static void attentionForward(const AttentionArgs& a, long taskBegin, long taskEnd, void* memory) {
+  const ForwardScratch s = forwardScratch(a, memory);
+  const long parts = forwardParts(a), blocks = queryBlocks(a), padded = paddedHead(a);
+  for (long task = taskBegin; task < taskEnd; task++) {
+    const long part = task % parts, unit = task / parts;
+    const HeadView h = headView(a, unit / a.heads, unit % a.heads);
+    const long from = blocks * part / parts * kQueryBlock;
+    const long to = minLong(blocks * (part + 1) / parts * kQueryBlock, a.queries);
+    if (packsKeysAhead(a) && to > from) {
+      const long end = visibleKeys(a, h, to - 1);
+      for (long j0 = 0; j0 < end; j0 += kKeyTile) {
+        const long inTile = minLong(h.liveKeys - j0, kKeyTile);
+        packKeyTile(h.k + j0 * a.kStrides.position, a.kStrides.position, inTile, a.headDim, a.scale * kLog2E, s.keysT + j0 * a.headDim);
+        packHeadRows(h.v + j0 * a.vStrides.position, a.vStrides.position, inTile, a.headDim, s.values + j0 * padded, padded);
+      }
+    }
+    for (long q0 = from; q0 < to; q0 += kQueryBlock) forwardBlock(a, h, s, q0, minLong(to - q0, kQueryBlock));
+  }
+}

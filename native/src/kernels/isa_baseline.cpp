@@ -1,0 +1,2 @@
+#define NONET_ISA_NAMESPACE baseline
+#include "isa_body.h"

@@ -1,0 +1,199 @@
+import type { Node, Tensor } from '../../tensor/graph.js';
+import { elementCount } from '../../tensor/types.js';
+import { endsProgram, type Mode, naturalSpace, resolveOperand, type Space } from './space.js';
+import { isView, sourceOf } from './views.js';
+
+/** What is scheduled as one piece: a row program over several nodes, or a single node. */
+export interface Unit {
+  readonly nodes: readonly Node[];
+  readonly block: number;
+  /** Set for row programs. */
+  readonly space?: Space;
+  readonly modes?: ReadonlyMap<Node, Mode>;
+  readonly extent?: Tensor;
+}
+
+/** A unit while it grows. */
+interface Draft {
+  nodes: Node[];
+  space?: Space;
+  modes: Map<Node, Mode>;
+  /** Nodes are fused only within one stretch of trace between changes of block. */
+  segment: number;
+  extent: Tensor | undefined;
+  block: number;
+  first: number;
+  last: number;
+  inputs: Set<Draft>;
+  merged?: Draft;
+}
+
+const maxNodes = 96;
+
+/**
+ * Clusters nodes into row programs, greedily in trace order: a node joins the latest program that produces one of its
+ * operands, if it walks the same rows and columns and no path leads from that program through others back to the node.
+ * With `fuse` off every node stands alone. Returns units in an order that respects dependencies and, where free, trace order.
+ */
+export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
+  const owner = new Map<Node, Draft>();
+  const drafts: Draft[] = [];
+  const draftOf = (node: Node): Draft => {
+    let draft = owner.get(node)!;
+    while (draft.merged) draft = draft.merged;
+    return draft;
+  };
+  let segment = 0;
+  let block = 0;
+  nodes.forEach((node, position) => {
+    if (isView(node)) return;
+    if (node.block !== block) {
+      segment++;
+      block = node.block;
+    }
+    const read = node.extent ? [...node.inputs, node.extent] : node.inputs;
+    const producers = read.map((input) => draftOf(sourceOf(input).node));
+    const natural = naturalSpace(node);
+    const draft: Draft = {
+      nodes: [node],
+      ...(natural && { space: { rows: natural.rows, columns: natural.columns } }),
+      modes: new Map(natural ? [[node, natural.mode]] : []),
+      segment,
+      extent: node.extent,
+      block: node.block,
+      first: position,
+      last: position,
+      inputs: new Set(producers),
+    };
+    owner.set(node, draft);
+    drafts.push(draft);
+    if (fuse && natural && natural.rows * natural.columns > 0) joinProducers(node, draft, draftOf);
+  });
+  return order(drafts.filter((draft) => !draft.merged)).map((draft) => ({
+    nodes: draft.nodes,
+    block: draft.block,
+    ...(draft.space && { space: draft.space, modes: draft.modes }),
+    ...(draft.extent && { extent: draft.extent }),
+  }));
+};
+
+const joinProducers = (node: Node, draft: Draft, draftOf: (node: Node) => Draft): void => {
+  const candidates = new Set<Draft>();
+  for (const input of node.inputs) {
+    const producer = draftOf(sourceOf(input).node);
+    if (producer.space) candidates.add(producer);
+  }
+  const latestFirst = [...candidates].sort((a, b) => b.last - a.last);
+  let own = draft;
+  for (const candidate of latestFirst) {
+    if (candidate.segment !== own.segment || candidate.extent !== own.extent) continue;
+    if (candidate.nodes.length + own.nodes.length > maxNodes) continue;
+    const mode = own === draft ? modeWithin(node, candidate, draftOf) : sameSpace(own.space!, candidate.space!);
+    if (!mode || !readsFit(node, own, candidate, draftOf)) continue;
+    if (reaches(candidate, own)) continue;
+    if (own === draft && mode !== true) own.modes.set(node, mode);
+    own = absorb(candidate, own);
+  }
+};
+
+const sameSpace = (a: Space, b: Space): boolean => a.rows === b.rows && a.columns === b.columns;
+
+/** The mode a new node would have inside a program, or undefined where its space does not fit. */
+const modeWithin = (node: Node, program: Draft, draftOf: (node: Node) => Draft): Mode | undefined => {
+  const natural = naturalSpace(node)!;
+  const { rows, columns } = program.space!;
+  if (natural.rows === rows && natural.columns === columns) return natural.mode;
+  if (columns === 1) return undefined;
+  const perRow = (input: Tensor): boolean => elementCount(input.shape) === rows || elementCount(input.shape) === 1;
+  if (node.op.kind === 'elementwise' && !node.op.name.startsWith('random')) {
+    if (elementCount(node.outputs[0]!.shape) !== rows || !node.inputs.every(perRow)) return undefined;
+    return 'row';
+  }
+  const operand = resolveOperand(node.inputs[0]!);
+  const inside = !isView(operand.base.node) && draftOf(operand.base.node) === program;
+  const from = inside ? program.modes.get(operand.base.node) : undefined;
+  if (natural.mode === 'sumRowValues' && natural.rows === rows && isPerRow(from)) return 'sumRowValues';
+  return undefined;
+};
+
+const isPerRow = (mode: Mode | undefined): boolean => mode === 'row' || mode === 'reduceRow';
+
+/** Whether every value that `own` would read from inside the joined program is there in the form it needs. */
+const readsFit = (node: Node, own: Draft, program: Draft, draftOf: (node: Node) => Draft): boolean => {
+  const { rows, columns } = program.space!;
+  const mode = own.nodes.length === 1 ? modeWithin(node, program, draftOf) : own.modes.get(node);
+  for (const input of node.inputs) {
+    const { base, shape } = resolveOperand(input);
+    if (draftOf(sourceOf(base).node) !== program) continue;
+    // A value of the program behind a view that cannot be looked through would be read before it is written.
+    if (isView(base.node)) return false;
+    const from = program.modes.get(base.node);
+    if (!from || endsProgram(from)) return false;
+    const count = elementCount(shape);
+    if (isPerRow(from)) {
+      const rowLike = mode === 'row' || mode === 'sumRowValues' || columns === 1 || shape[shape.length - 1] === 1;
+      if (count !== rows || !rowLike) return false;
+    } else if (count !== rows * columns || mode === 'row' || mode === 'sumRowValues') {
+      if (!(columns === 1 && count === rows)) return false;
+    }
+  }
+  return true;
+};
+
+/** Whether a path leads from `program` through at least one other unit to `target` (or the other way round). */
+const reaches = (program: Draft, target: Draft): boolean =>
+  reachesThroughOthers(program, target) || reachesThroughOthers(target, program);
+
+const reachesThroughOthers = (from: Draft, to: Draft): boolean => {
+  const seen = new Set<Draft>();
+  const stack: Draft[] = [];
+  const push = (draft: Draft): void => {
+    const real = root(draft);
+    if (real === to || seen.has(real) || real.last < from.first) return;
+    seen.add(real);
+    stack.push(real);
+  };
+  for (const input of to.inputs) if (root(input) !== from) push(input);
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    if (next === from) return true;
+    for (const input of next.inputs) {
+      if (root(input) === from) return true;
+      push(input);
+    }
+  }
+  return false;
+};
+
+const root = (draft: Draft): Draft => {
+  let real = draft;
+  while (real.merged) real = real.merged;
+  return real;
+};
+
+const absorb = (program: Draft, own: Draft): Draft => {
+  program.nodes = [...program.nodes, ...own.nodes].sort((a, b) => a.id - b.id);
+  for (const [node, mode] of own.modes) program.modes.set(node, mode);
+  for (const input of own.inputs) program.inputs.add(input);
+  program.first = Math.min(program.first, own.first);
+  program.last = Math.max(program.last, own.last);
+  own.merged = program;
+  program.inputs.delete(program);
+  for (const input of [...program.inputs]) if (root(input) === program) program.inputs.delete(input);
+  return program;
+};
+
+/** Kahn's algorithm; among ready units the one whose last node was traced first comes first. */
+const order = (drafts: readonly Draft[]): Draft[] => {
+  const byLast = [...drafts].sort((a, b) => a.last - b.last);
+  const done = new Set<Draft>();
+  const result: Draft[] = [];
+  const place = (draft: Draft): void => {
+    if (done.has(draft)) return;
+    done.add(draft);
+    const inputs = [...draft.inputs].map(root).filter((input) => input !== draft && !done.has(input));
+    for (const input of inputs.sort((a, b) => a.last - b.last)) place(input);
+    result.push(draft);
+  };
+  for (const draft of byLast) place(draft);
+  return result;
+};

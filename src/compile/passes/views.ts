@@ -1,0 +1,17 @@
+import type { Node, Tensor } from '../../tensor/graph.js';
+
+const viewOps = new Set(['alias', 'stopGradient', 'customCall', 'reshape', 'split', 'slice', 'transpose', 'broadcastTo']);
+
+/** Whether a node only looks at its operand in another way: it moves no data unless a reader cannot take the strides. */
+export const isView = (node: Node): boolean => viewOps.has(node.op.name);
+
+/** The value that a view looks at. */
+export const viewSource = (tensor: Tensor): Tensor =>
+  tensor.node.op.name === 'customCall' ? tensor.node.inputs[tensor.index]! : tensor.node.inputs[0]!;
+
+/** The value under all views. */
+export const sourceOf = (tensor: Tensor): Tensor => {
+  let source = tensor;
+  while (isView(source.node)) source = viewSource(source);
+  return source;
+};

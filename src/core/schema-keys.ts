@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { isTree } from './recipe.js';
+
+/** One key of a configuration, as its schema describes it. */
+export interface KnownKey {
+  /** Dotted path. An item of a list is `[]`, an entry of a free mapping `<name>`: `data.sources[].path`. */
+  readonly key: string;
+  /** The values it takes, in words: `integer from 1 to 12`, `"a" or "b"`. */
+  readonly type: string;
+  /** What `.describe()` says about it; empty where nothing does. */
+  readonly help: string;
+  /** The value that stands where the key is left out. */
+  readonly default?: unknown;
+  /** Whether the key must be given, where the group it stands in is. */
+  readonly required: boolean;
+}
+
+type JsonSchema = z.core.JSONSchema.BaseSchema;
+
+/** The JSON Schema (draft 2020-12) of what a user may write: for editors, forms and tools. */
+export function jsonSchema(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+}
+
+/**
+ * Every key that a schema knows, groups left out, in the order of the schema. Alternatives of a union contribute their
+ * keys alike; a key that several of them have is listed once, with the types of all.
+ */
+export function knownKeys(schema: z.ZodType): KnownKey[] {
+  const found = new Map<string, KnownKey>();
+  collect(jsonSchema(schema), { key: '', required: true, default: undefined }, found);
+  return [...found.values()];
+}
+
+interface Place {
+  readonly key: string;
+  readonly required: boolean;
+  /** What the default of an enclosing group says about this key. */
+  readonly default: unknown;
+}
+
+function collect(schema: JsonSchema, place: Place, found: Map<string, KnownKey>): void {
+  const fallback = schema.default === undefined ? place.default : schema.default;
+  const shapes = alternatives(schema);
+  for (const shape of shapes) {
+    collectGroup(shape, { ...place, default: shape.default ?? fallback }, found);
+  }
+  const isLeaf = shapes.some((shape) => !hasKeys(shape));
+  if (!isLeaf || place.key === '') return;
+  const before = found.get(place.key);
+  if (before) {
+    const type = describeType(schema);
+    if (!before.type.includes(type)) found.set(place.key, { ...before, type: joinOr([before.type, type]) });
+    return;
+  }
+  const help = schema.description ?? shapes.find((shape) => shape.description)?.description ?? '';
+  found.set(place.key, {
+    key: place.key,
+    type: describeType(schema),
+    help,
+    ...(fallback === undefined ? {} : { default: fallback }),
+    required: place.required && fallback === undefined,
+  });
+}
+
+function collectGroup(shape: JsonSchema, place: Place, found: Map<string, KnownKey>): void {
+  for (const [name, child] of Object.entries(shape.properties ?? {})) {
+    if (typeof child === 'boolean') continue;
+    const key = place.key === '' ? name : `${place.key}.${name}`;
+    const fallback = isTree(place.default) ? place.default[name] : undefined;
+    collect(child, { key, required: shape.required?.includes(name) ?? false, default: fallback }, found);
+  }
+  for (const [suffix, child] of [
+    ['[]', shape.items],
+    ['.<name>', shape.additionalProperties],
+  ] as const) {
+    if (typeof child !== 'object' || Array.isArray(child)) continue;
+    // A list of plain values is one key; only keys inside its items are worth a line of their own.
+    if (alternatives(child).some(hasKeys))
+      collect(child, { key: place.key + suffix, required: false, default: undefined }, found);
+  }
+}
+
+/** The branches of a union, nested ones included; a schema that is no union is its own only branch. */
+function alternatives(schema: JsonSchema): JsonSchema[] {
+  const branches = schema.anyOf ?? schema.oneOf ?? schema.allOf;
+  if (!branches) return [schema];
+  return branches.flatMap((branch) => (typeof branch === 'boolean' ? [] : alternatives(branch)));
+}
+
+function hasKeys(schema: JsonSchema): boolean {
+  return Object.keys(schema.properties ?? {}).length > 0;
+}
+
+/** The values a schema takes, in words. */
+export function describeType(schema: JsonSchema): string {
+  const branches = alternatives(schema);
+  if (branches.length !== 1) return joinOr([...new Set(branches.map(describeType))]);
+  const shape = branches[0] ?? schema;
+  if ('const' in shape) return JSON.stringify(shape.const);
+  if (shape.enum) return joinOr(shape.enum.map((value) => JSON.stringify(value)));
+  switch (shape.type) {
+    case 'integer':
+    case 'number':
+      return shape.type + range(shape) + (shape.multipleOf ? `, a multiple of ${shape.multipleOf}` : '');
+    case 'string':
+      return shape.minLength ? 'non-empty text' : 'text';
+    case 'boolean':
+      return 'true or false';
+    case 'null':
+      return 'null';
+    case 'array':
+      return `list of ${describeItems(shape)}`;
+    case 'object':
+      return 'group of keys';
+    default:
+      return 'any value';
+  }
+}
+
+function describeItems(shape: JsonSchema): string {
+  if (shape.prefixItems) {
+    return shape.prefixItems.map((item) => (typeof item === 'boolean' ? 'any value' : describeType(item))).join(', ');
+  }
+  return typeof shape.items === 'object' && !Array.isArray(shape.items) ? describeType(shape.items) : 'any value';
+}
+
+/** Bounds in words. zod marks integers with the safe range, which tells a reader nothing. */
+function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+  const from = typeof minimum === 'number' && minimum > Number.MIN_SAFE_INTEGER ? `from ${minimum}` : '';
+  const to = typeof maximum === 'number' && maximum < Number.MAX_SAFE_INTEGER ? `to ${maximum}` : '';
+  if (from && to) return ` ${from} ${to}`;
+  const lower = typeof exclusiveMinimum === 'number' ? `above ${exclusiveMinimum}` : from;
+  const upper = typeof exclusiveMaximum === 'number' ? `below ${exclusiveMaximum}` : to && `up ${to}`;
+  return (lower || upper ? ' ' : '') + [lower, upper].filter(Boolean).join(' and ');
+}
+
+function joinOr(words: readonly string[]): string {
+  if (words.length < 2) return words[0] ?? 'nothing';
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}

@@ -1,0 +1,87 @@
+import { NonetError } from '../core/errors.js';
+import { randomInteger, threefry2x32 } from '../core/random.js';
+import type { ByteStore } from './byte-store.js';
+import { createPatchReader, type PatchLayout, type PatchReader } from './patch-reader.js';
+
+export interface BatcherOptions extends PatchLayout {
+  readonly store: ByteStore;
+  /** Patches that the model sees at once. */
+  readonly contextLength: number;
+  readonly batchSize: number;
+  /** An integer from 0 to 2^53 - 1. */
+  readonly seed: number;
+}
+
+export interface Batch {
+  /** `[batchSize, contextLength + 1]`: all but the last are inputs, all but the first the targets. */
+  readonly patches: Int32Array;
+}
+
+export interface Batcher {
+  /** Places where a window can start. */
+  readonly starts: number;
+  /** The batch of a step, and of one of its parts when gradients are accumulated: a pure function of its arguments. */
+  batch(step: number, microBatch?: number): Batch;
+}
+
+/** Sets the draws of window starts apart from every other use of the seed. */
+const STREAM = 0x64617461;
+
+/**
+ * Batches of windows drawn at random, with replacement, from all of `store`. Where a byte is a whole number of patches
+ * windows start at bytes, else at any bit.
+ *
+ * @throws NonetError `E_DATA` when the store is shorter than one window.
+ *
+ * @example
+ * const { patches } = createBatcher({ store, bitsPerPatch: 8, parity: false, contextLength: 64, batchSize: 12, seed: 1 }).batch(0);
+ */
+export function createBatcher(options: BatcherOptions): Batcher {
+  const { store, bitsPerPatch, contextLength, batchSize, seed } = options;
+  requireCount('contextLength', contextLength, 1);
+  requireCount('batchSize', batchSize, 1);
+  requireCount('seed', seed, 0);
+  const reader = createPatchReader(store, options);
+  requireWindow(reader, bitsPerPatch, contextLength, 'training');
+
+  const length = contextLength + 1;
+  const unit = reader.aligned ? reader.frameBits : 1;
+  const starts = Math.floor((reader.totalBits - length * bitsPerPatch) / unit) + 1;
+  const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+
+  return {
+    starts,
+    batch(step, microBatch = 0) {
+      requireCount('step', step, 0);
+      requireCount('microBatch', microBatch, 0);
+      const [key0, key1] = threefry2x32(low, high ^ STREAM, step, microBatch);
+      const patches = new Int32Array(batchSize * length);
+      for (let row = 0; row < batchSize; row++) {
+        reader.read(randomInteger(key0, key1, row, starts) * unit, length, patches, row * length);
+      }
+      return { patches };
+    },
+  };
+}
+
+/**
+ * Makes sure that at least one window, the context and the patch after it, fits into the data.
+ * @param part what the data is called in the message: `training`, `validation`.
+ */
+export function requireWindow(reader: PatchReader, bitsPerPatch: number, contextLength: number, part: string): void {
+  const needed = Math.ceil(((contextLength + 1) * bitsPerPatch) / reader.frameBits);
+  const bytes = reader.totalBits / reader.frameBits;
+  if (bytes >= needed) return;
+  const message =
+    `the ${part} data has ${bytes} bytes, shorter than one window of ${needed} bytes (a context of ${contextLength} ` +
+    `patches of ${bitsPerPatch} bits and the patch after it): give more data or reduce model.contextLength.`;
+  throw new NonetError('E_DATA', message, { bytes, needed, part });
+}
+
+export function requireCount(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new NonetError('E_CONFIG', `${name} is ${value}: an integer of at least ${least} is expected.`, {
+    name,
+    value,
+  });
+}

@@ -1,0 +1,14 @@
+/** From files to batches: sources, the prepared file, training batches, evaluation windows. */
+export { type Batch, type Batcher, type BatcherOptions, createBatcher } from './batches.js';
+export { type ByteStore, memoryStore } from './byte-store.js';
+export { type Dataset, type OpenOptions, openDataset, type PreparedMeta } from './dataset.js';
+export type { PatchLayout } from './patch-reader.js';
+export { type DataOptions, type PreparedData, prepareData } from './prepare.js';
+export type { FormatOption } from './sources.js';
+export {
+  bitWeights,
+  type EvaluationBatch,
+  type EvaluationOptions,
+  type EvaluationWindows,
+  evaluationWindows,
+} from './windows.js';

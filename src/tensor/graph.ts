@@ -1,0 +1,137 @@
+import { NonetError } from '../core/errors.js';
+import type { OpDefinition } from './op.js';
+import type { DType, Shape, TensorType } from './types.js';
+
+/** A symbolic value: one output of one node. It holds no numbers. */
+export class Tensor implements TensorType {
+  readonly node: Node;
+  readonly index: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly labels?: readonly (string | undefined)[];
+
+  constructor(node: Node, index: number, type: TensorType) {
+    this.node = node;
+    this.index = index;
+    this.shape = type.shape;
+    this.dtype = type.dtype;
+    if (type.labels) this.labels = type.labels;
+  }
+}
+
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** One op applied to values. Nodes are created in trace order and never change. */
+export interface Node {
+  /** Position in trace order. */
+  readonly id: number;
+  readonly op: OpDefinition;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: Attributes;
+  readonly outputs: readonly Tensor[];
+  /** Module path while it was traced (`blocks.3.attention`), for messages, plans and telemetry. */
+  readonly scope: string;
+  /** Recomputed copies carry a fence: common subexpressions are merged only within the same fence. */
+  readonly fence: number;
+  /** The conditional block (see `skipIf`) that the node belongs to; 0 is the whole program. */
+  readonly block: number;
+  /** Live part of the leading dimension at run time (see `withExtent`); rows beyond it are unspecified. */
+  readonly extent?: Tensor;
+}
+
+/** A traced function: nodes in trace order over static shapes. */
+export class Graph {
+  readonly nodes: Node[] = [];
+  /** Parent of each conditional block; block 0 is the program itself. A `merge` node names its block and condition. */
+  readonly blockParents: number[] = [0];
+  private nextStream = 0;
+  private nextFence = 1;
+
+  add(
+    op: OpDefinition,
+    inputs: readonly Tensor[],
+    attributes: Attributes,
+    types: readonly TensorType[],
+    context: TraceContext,
+  ): Node {
+    const outputs: Tensor[] = [];
+    const node: Node = {
+      id: this.nodes.length,
+      op,
+      inputs,
+      attributes,
+      outputs,
+      scope: context.scope,
+      fence: context.fence,
+      block: context.block,
+      ...(context.extent ? { extent: context.extent } : {}),
+    };
+    types.forEach((type, index) => outputs.push(new Tensor(node, index, type)));
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A new stream id for a random op; copies of the op keep the id, so a rebuild draws the same numbers. */
+  newStream(): number {
+    return this.nextStream++;
+  }
+
+  /** Opens a conditional block inside `parent` and returns its id, for `TraceContext.block`. */
+  openBlock(parent: number): number {
+    this.blockParents.push(parent);
+    return this.blockParents.length - 1;
+  }
+
+  newFence(): number {
+    return this.nextFence++;
+  }
+}
+
+/** Where the trace stands: the graph and what the surrounding scopes say of new nodes. */
+export interface TraceContext {
+  readonly graph: Graph;
+  readonly scope: string;
+  readonly fence: number;
+  readonly block: number;
+  readonly extent?: Tensor;
+}
+
+let current: TraceContext | undefined;
+
+/** The context of the running trace. Throws `E_TRACE` outside of one: ops are symbolic and only exist while tracing. */
+export const traceContext = (): TraceContext => {
+  if (!current) {
+    throw new NonetError(
+      'E_TRACE',
+      'an op was called outside of a trace; call it inside a function given to compile()',
+    );
+  }
+  return current;
+};
+
+export const isTracing = (): boolean => current !== undefined;
+
+/** Runs `body` with a changed trace context and restores the old one, also when it throws. */
+export const withContext = <R>(change: Partial<TraceContext>, body: () => R): R => {
+  const before = current;
+  const graph = change.graph ?? before?.graph;
+  if (!graph) throw new NonetError('E_TRACE', 'no trace is running');
+  current = { scope: '', fence: 0, block: 0, ...before, ...change, graph };
+  try {
+    return body();
+  } finally {
+    current = before;
+  }
+};
+
+/** Names the nodes that `body` creates: scopes nest with dots, `blocks.3` inside `model` is `model.blocks.3`. */
+export const scope = <R>(name: string, body: () => R): R => {
+  const outer = traceContext().scope;
+  return withContext({ scope: outer === '' ? name : `${outer}.${name}` }, body);
+};
+
+/**
+ * Bounds the leading dimension of every op traced in `body` at run time: only the first `extent` entries are computed,
+ * the rest is unspecified and must not be read. Memory is planned for the whole shape.
+ */
+export const withExtent = <R>(extent: Tensor, body: () => R): R => withContext({ extent }, body);

@@ -1,0 +1,16 @@
+export {
+  type Attributes,
+  Graph,
+  isTracing,
+  type Node,
+  scope,
+  Tensor,
+  type TraceContext,
+  traceContext,
+  withContext,
+  withExtent,
+} from './graph.js';
+export { apply, type Cost, type CotangentChannel, defineOp, type OpDefinition, type OpKind } from './op.js';
+export * from './ops/index.js';
+export { type Tree, type TreeLeaf, treeLeaves, treeMap } from './tree.js';
+export * from './types.js';

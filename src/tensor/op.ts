@@ -1,0 +1,101 @@
+import { NonetError } from '../core/errors.js';
+import { type Attributes, type Node, type Tensor, traceContext } from './graph.js';
+import { describeType, type ReferenceArray, type TensorType } from './types.js';
+
+/** What an op costs: model FLOPs (a multiply-add is 2, the causal half is counted) and bytes that must move. */
+export interface Cost {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** A second cotangent that travels along the backward pass, such as squared gradients. */
+export interface CotangentChannel {
+  readonly name: string;
+}
+
+/**
+ * One primitive of the closed set, declared in one file: shape rule, gradient, batching rule, reference evaluation, cost.
+ * `A` is the type of its attributes, which are plain JSON data.
+ */
+export interface OpDefinition<A extends Attributes = Attributes> {
+  readonly name: string;
+  /** One sentence for the op list in the docs. */
+  readonly summary: string;
+  /** Operand names, for docs and messages; a trailing `?` marks an optional one, `...` a list. */
+  readonly operands: readonly string[];
+  /** How the compiler treats it. */
+  readonly kind: OpKind;
+  /** Shape rule. Throws through `fail` with what was expected. */
+  infer(inputs: readonly TensorType[], attributes: A, fail: (expected: string) => never): readonly TensorType[];
+  /**
+   * Gradient as graph ops: cotangents of the outputs (null where nothing flows) to cotangents of the inputs (null where
+   * the op does not depend on an input smoothly). Without it the decomposition is differentiated instead.
+   */
+  gradient?(node: Node & { attributes: A }, cotangents: readonly (Tensor | null)[]): readonly (Tensor | null)[];
+  /** Batching rule: inputs with the axis moved to the front where `batched[i]`; returns outputs batched at the front. */
+  batch?(
+    inputs: readonly Tensor[],
+    batched: readonly boolean[],
+    attributes: A,
+    axis: { size: number; name?: string },
+  ): readonly Tensor[];
+  /** Plain evaluation in float64: the oracle that every kernel is compared with. */
+  evaluate(inputs: readonly ReferenceArray[], attributes: A, outputs: readonly TensorType[]): readonly ReferenceArray[];
+  cost?(inputs: readonly TensorType[], outputs: readonly TensorType[], attributes: A): Cost;
+  /** Index of the operand that is a parameter the op is linear in: the squared-gradient channel applies there. */
+  readonly linearIn?: number;
+  /** How a named cotangent channel passes the op; the default for an op with `linearIn` contracts squares. */
+  channel?(
+    channel: CotangentChannel,
+    node: Node & { attributes: A },
+    cotangents: readonly (Tensor | null)[],
+  ): readonly (Tensor | null)[];
+  /** The same function from primitives: what a fused op is tested against and transformed as where it has no rule. */
+  decompose?(inputs: readonly Tensor[], attributes: A): readonly Tensor[];
+}
+
+/**
+ * - `input`, `constant`: leaves.
+ * - `elementwise`: same shape in and out after broadcasting; joins row programs.
+ * - `reduction`: over trailing or leading axes; joins row programs.
+ * - `view`: no arithmetic, can be an alias of its operand (reshape, split).
+ * - `move`: copies data into another arrangement (transpose, concat, pad, gather).
+ * - `kernel`: a kernel of its own (matmul, attention).
+ * - `control`: guard, skipIf's merge.
+ */
+export type OpKind = 'input' | 'constant' | 'elementwise' | 'reduction' | 'view' | 'move' | 'kernel' | 'control';
+
+/** Checks and names a definition; the returned value is what the op's function passes to `apply`. */
+export const defineOp = <A extends Attributes>(definition: OpDefinition<A>): OpDefinition<A> => definition;
+
+/** Adds a node to the running trace and returns its outputs. Shape errors name the op, the shapes and the caller's line. */
+export const apply = <A extends Attributes>(
+  op: OpDefinition<A>,
+  inputs: readonly Tensor[],
+  attributes: A,
+): readonly Tensor[] => {
+  const context = traceContext();
+  const fail = (expected: string): never => {
+    const got = inputs.map(describeType).join(', ');
+    const at = callerLine();
+    throw new NonetError('E_SHAPE', `${op.name}: ${expected}; got ${got}${at ? ` (at ${at})` : ''}`, {
+      op: op.name,
+      shapes: inputs.map((input) => input.shape),
+      at,
+    });
+  };
+  for (const input of inputs) {
+    if (context.graph.nodes[input.node.id] !== input.node) {
+      throw new NonetError('E_TRACE', `${op.name}: an operand belongs to another trace; pass it in as an argument`);
+    }
+  }
+  const types = op.infer(inputs, attributes, fail);
+  return context.graph.add(op as unknown as OpDefinition, inputs, attributes, types, context).outputs;
+};
+
+/** First stack line outside of the tensor room: the user's call. */
+const callerLine = (): string | undefined => {
+  const lines = new Error().stack?.split('\n').slice(2) ?? [];
+  const outside = lines.find((line) => !/[\\/](src|dist)[\\/]tensor[\\/]/.test(line));
+  return outside?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1];
+};

@@ -1,0 +1,77 @@
+import type { Tensor } from '../graph.js';
+import { add, div, mul, sub } from './arithmetic.js';
+import type { AttentionAttributes, Extents } from './attention-shapes.js';
+import { attentionSizes } from './attention-shapes.js';
+import { bitAnd } from './bitwise.js';
+import { equal, less, lessEqual } from './compare.js';
+import { exp, log } from './elementwise-unary.js';
+import { stopGradient } from './identity.js';
+import { iota } from './leaves.js';
+import { matmul } from './matmul.js';
+import { max } from './max.js';
+import { expandDims, reshape } from './reshape.js';
+import { select } from './select.js';
+import { sum } from './sum.js';
+import { transpose } from './transpose.js';
+
+type Forward = { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor } & Extents<Tensor>;
+
+type Backward = Forward & {
+  readonly o: Tensor;
+  readonly logSumExp: Tensor;
+  readonly dO: Tensor;
+  readonly dLogSumExp?: Tensor;
+};
+
+/** [batch, length, heads, headDim] and [batch, heads, length, headDim] into each other. */
+const swapHeads = (x: Tensor): Tensor => transpose(x, [0, 2, 1, 3]);
+
+/** Which keys each query sees, bool [batch or 1, 1, queries, keys]; undefined where all do. */
+const visibility = ({ q, k, keyLength, queryOffset }: Forward, { causal }: AttentionAttributes): Tensor | undefined => {
+  const { batch, queries, keys } = attentionSizes(q, k);
+  const key = reshape(iota(keys), [1, 1, 1, keys]);
+  const live = keyLength && less(key, reshape(keyLength, [batch, 1, 1, 1]));
+  if (!causal) return live;
+  const query = reshape(iota(queries), [1, 1, queries, 1]);
+  const past = lessEqual(key, queryOffset ? add(query, reshape(queryOffset, [batch, 1, 1, 1])) : query);
+  return live ? bitAnd(past, live) : past;
+};
+
+const onlyVisible = (visible: Tensor | undefined, values: Tensor, otherwise: number): Tensor =>
+  visible ? select(visible, values, otherwise) : values;
+
+/** Finite, so that a row of hidden keys has no infinity minus infinity, and below every score. */
+const hidden = -1e30;
+
+/** Attention from primitives: o and the log sums. */
+export const forwardPrimitives = (operands: Forward, attributes: AttentionAttributes): Tensor[] => {
+  const visible = visibility(operands, attributes);
+  const [q, k, v] = [operands.q, operands.k, operands.v].map(swapHeads) as [Tensor, Tensor, Tensor];
+  const scores = onlyVisible(visible, mul(matmul(q, k, { transposeB: true }), attributes.scale), hidden); // [B, H, Tq, Tk]
+  const greatest = stopGradient(max(scores, { axes: [-1], keepDims: true }));
+  const weights = onlyVisible(visible, exp(sub(scores, greatest)), 0);
+  const total = sum(weights, { axes: [-1], keepDims: true });
+  const probabilities = div(weights, select(equal(total, 0), 1, total));
+  const logSumExp = add(log(total), greatest);
+  return [swapHeads(matmul(probabilities, v)), reshape(logSumExp, logSumExp.shape.slice(0, -1))];
+};
+
+/**
+ * dq, dk, dv from primitives. With P = exp(S - logSumExp): dV = P^T dO, and since dS = P (dP - sum(P dP)) and
+ * sum(P dP) = sum(o dO), the log sums' own cotangent just adds to dP.
+ */
+export const gradientPrimitives = (operands: Backward, attributes: AttentionAttributes): Tensor[] => {
+  const visible = visibility(operands, attributes);
+  const { q, k, v, o, dO } = operands;
+  const [qh, kh, vh, dOh] = [q, k, v, dO].map(swapHeads) as [Tensor, Tensor, Tensor, Tensor];
+  const scores = mul(matmul(qh, kh, { transposeB: true }), attributes.scale);
+  const logSumExp = expandDims(operands.logSumExp, -1); // [B, H, Tq, 1]
+  const probabilities = onlyVisible(visible, exp(onlyVisible(visible, sub(scores, logSumExp), 0)), 0);
+  const dot = sum(swapHeads(mul(o, dO)), { axes: [-1], keepDims: true });
+  const offset = operands.dLogSumExp ? sub(dot, expandDims(operands.dLogSumExp, -1)) : dot;
+  const dP = matmul(dOh, vh, { transposeB: true });
+  const dS = mul(mul(probabilities, sub(dP, offset)), attributes.scale);
+  return [matmul(dS, kh), matmul(dS, qh, { transposeA: true }), matmul(probabilities, dOh, { transposeA: true })].map(
+    swapHeads,
+  );
+};

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { elementCount } from '../types.js';
+import { attention, attentionOp, attentionWithLogSumExp } from './attention.js';
+import { array, evaluateFunction } from './evaluate-graph.js';
+
+const ramp = (shape: readonly number[], factor: number) =>
+  array(
+    Float64Array.from({ length: elementCount(shape) }, (_, i) => ((i * factor) % 13) / 6 - 1),
+    shape,
+  );
+const [q, k, v] = [ramp([2, 3, 2, 4], 5), ramp([2, 3, 2, 4], 7), ramp([2, 3, 2, 4], 11)];
+const lengths = (...data: number[]) => array(data, [2], 'i32');
+
+describe('attention', () => {
+  it('gives the mean of the values where all scores are equal', () => {
+    const [o] = evaluateFunction(
+      (x, y, z) => [attention({ q: x!, k: y!, v: z! })],
+      { ...q, data: q.data.map(() => 0) },
+      k,
+      v,
+    );
+    const rowMean = (batch: number, i: number) =>
+      [0, 1, 2].reduce((sum, key) => sum + v.data[(batch * 3 + key) * 8 + i]!, 0) / 3;
+    for (let i = 0; i < 8; i++) {
+      expect(o!.data[i]).toBeCloseTo(rowMean(0, i), 12);
+      expect(o!.data[24 + i]).toBeCloseTo(rowMean(1, i), 12);
+    }
+  });
+
+  it('never lets a causal query see a later key', () => {
+    const run = (values: Float64Array) =>
+      evaluateFunction((x, y, z) => [attention({ q: x!, k: y!, v: z! }, { causal: true })], q, k, {
+        ...v,
+        data: values,
+      })[0]!.data;
+    const changed = v.data.slice();
+    changed[2 * 8] = 99; // the last key of the first batch entry
+    const [before, after] = [run(v.data), run(changed)];
+    expect(after.slice(0, 16)).toEqual(before.slice(0, 16));
+    expect(after[16]).not.toBe(before[16]);
+  });
+
+  it('sees one key more for each step of the offset, and none beyond the key length', () => {
+    const [open, moved, cut, short] = evaluateFunction(
+      (x, y, z, offset, length) => [
+        attention({ q: x!, k: y!, v: z! }),
+        attention({ q: x!, k: y!, v: z!, queryOffset: offset! }, { causal: true }),
+        attention({ q: x!, k: y!, v: z!, keyLength: length! }),
+        attention({ q: x!, k: y!, v: z!, keyLength: length!, queryOffset: offset! }, { causal: true }),
+      ],
+      ...[q, k, v, lengths(2, 2), lengths(3, 1)],
+    );
+    expect(moved).toEqual(open);
+    expect(cut!.data.slice(0, 24)).toEqual(open!.data.slice(0, 24));
+    expect(cut!.data.slice(24, 32)).toEqual(v.data.slice(24, 32));
+    expect(short).toEqual(cut);
+  });
+
+  it('gives 0, and -infinity as log sum, where no key is visible', () => {
+    const [o, logSumExp] = evaluateFunction(
+      (x, y, z, keyLength) => {
+        const result = attentionWithLogSumExp({ q: x!, k: y!, v: z!, keyLength: keyLength! });
+        return [result.o, result.logSumExp];
+      },
+      ...[q, k, v, lengths(0, 3)],
+    );
+    expect(new Set(o!.data.slice(0, 24))).toEqual(new Set([0]));
+    expect(new Set(logSumExp!.data.slice(0, 6))).toEqual(new Set([Number.NEGATIVE_INFINITY]));
+    expect(logSumExp!.data.slice(6).every(Number.isFinite)).toBe(true);
+  });
+
+  it('counts the causal half of the FLOPs', () => {
+    const flops = (causal: boolean) =>
+      attentionOp.cost!([q, k, v], [q], { causal, scale: 1, keyLength: false, queryOffset: false }).flops;
+    expect(flops(false)).toBe(4 * 2 * 2 * 4 * 9);
+    expect(flops(true)).toBe(4 * 2 * 2 * 4 * 6);
+  });
+});

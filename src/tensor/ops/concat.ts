@@ -1,0 +1,111 @@
+import type { Tensor } from '../graph.js';
+import { apply } from '../op.js';
+import {
+  aroundAxis,
+  countedAxis,
+  freeCost,
+  gradientRule,
+  primitive,
+  reference,
+  referenceZeros,
+  replaceAt,
+  shapeError,
+  single,
+  streamingCost,
+} from './define.js';
+import { constant } from './leaves.js';
+import { readStrided } from './strided.js';
+
+type ConcatAttributes = { readonly axis: number };
+
+export const concatOp = primitive<ConcatAttributes>({
+  name: 'concat',
+  summary: 'Tensors one after the other along an axis.',
+  operands: ['parts...'],
+  attributeNames: ['axis'],
+  kind: 'move',
+  infer: (inputs, { axis }, fail) => {
+    const [first, ...others] = inputs;
+    if (!first || !(axis in first.shape)) return fail(`there must be a part, and axis ${axis} in it`);
+    for (const other of others) {
+      const fits = other.shape.every((size, i) => i === axis || size === first.shape[i]);
+      if (!fits || other.shape.length !== first.shape.length || other.dtype !== first.dtype) {
+        fail(`parts must have the same dtype and, but for axis ${axis}, the same shape`);
+      }
+    }
+    const total = inputs.reduce((sum, part) => sum + part.shape[axis]!, 0);
+    return [{ shape: replaceAt(first.shape, axis, total), dtype: first.dtype }];
+  },
+  gradient: gradientRule<ConcatAttributes>((dy, { inputs, attributes: { axis } }) =>
+    split(
+      dy,
+      inputs.map((part) => part.shape[axis]!),
+      axis,
+    ),
+  ),
+  evaluate: (inputs, { axis }, [output]) => {
+    const out = referenceZeros(output!);
+    const { outer, size, inner } = aroundAxis(output!.shape, axis);
+    let start = 0;
+    for (const part of inputs) {
+      const block = part.shape[axis]! * inner;
+      for (let o = 0; o < outer; o++) {
+        out.data.set(part.data.subarray(o * block, (o + 1) * block), o * size * inner + start);
+      }
+      start += block;
+    }
+    return [out];
+  },
+  cost: (inputs, outputs) => streamingCost(inputs, outputs),
+});
+
+/** Joins tensors along `axis`, the last one unless told. */
+export const concat = (parts: readonly Tensor[], axis = -1): Tensor =>
+  parts.length === 1 ? parts[0]! : single(concatOp, parts, { axis: countedAxis(axis, parts[0]?.shape.length ?? 0) });
+
+type SplitAttributes = { readonly sizes: readonly number[]; readonly axis: number };
+
+export const splitOp = primitive<SplitAttributes>({
+  name: 'split',
+  summary: 'The operand cut into consecutive parts along an axis.',
+  operands: ['x'],
+  attributeNames: ['sizes', 'axis'],
+  kind: 'view',
+  infer: ([x], { sizes, axis }, fail) => {
+    const whole = sizes.every((size) => Number.isInteger(size) && size >= 0);
+    if (!whole || sizes.reduce((sum, size) => sum + size, 0) !== x!.shape[axis]) {
+      fail(`parts [${sizes.join(', ')}] must be whole numbers that add up to axis ${axis}`);
+    }
+    return sizes.map((size) => ({ shape: replaceAt(x!.shape, axis, size), dtype: x!.dtype }));
+  },
+  gradient: (node, cotangents) => {
+    if (cotangents.every((cotangent) => !cotangent)) return [null];
+    const parts = node.outputs.map((part, i) => cotangents[i] ?? constant(0, part.shape, part.dtype));
+    return [concat(parts, node.attributes.axis)];
+  },
+  evaluate: ([x], { axis }, outputs) => {
+    const { outer, size, inner } = aroundAxis(x!.shape, axis);
+    let start = 0;
+    return outputs.map((part) => {
+      const block = part.shape[axis]! * inner;
+      const data = readStrided(x!.data, [outer, block], [size * inner, 1], start);
+      start += block;
+      return reference(part, data);
+    });
+  },
+  cost: freeCost,
+});
+
+/**
+ * Cuts `x` along `axis` (the last one unless told) into parts of the given sizes, or into that many equal ones.
+ *
+ * @example
+ * const [q, k, v] = split(qkv, 3);
+ */
+export const split = (x: Tensor, sizes: readonly number[] | number, axis = -1): Tensor[] => {
+  const at = countedAxis(axis, x.shape.length);
+  if (typeof sizes !== 'number') return [...apply(splitOp, [x], { sizes, axis: at })];
+  const part = x.shape[at]! / sizes;
+  if (!Number.isInteger(part)) throw shapeError('split', [x], `axis ${axis} must divide into ${sizes} equal parts`);
+  return [...apply(splitOp, [x], { sizes: new Array<number>(sizes).fill(part), axis: at })];
+};

@@ -1,0 +1,112 @@
+import type { Tensor } from '../graph.js';
+import {
+  elementCount,
+  type ReferenceArray,
+  rowMajorStrides,
+  type Shape,
+  sameShape,
+  type TensorType,
+} from '../types.js';
+import {
+  checkDType,
+  floats,
+  gradientRule,
+  primitive,
+  referenceZeros,
+  single,
+  streamingCost,
+  type Two,
+} from './define.js';
+import { reshape } from './reshape.js';
+import { readStrided } from './strided.js';
+import { transpose } from './transpose.js';
+
+type Attributes = { readonly transposeA: boolean; readonly transposeB: boolean };
+
+export const matmulOp = primitive<Attributes>({
+  name: 'matmul',
+  summary: 'Matrix product over the last two axes: a [..., M, K] with b [K, N], shared or one for each leading index.',
+  operands: ['a', 'b'],
+  attributeNames: ['transposeA', 'transposeB'],
+  kind: 'kernel',
+  linearIn: 1,
+  infer: (inputs, { transposeA, transposeB }, fail) => {
+    const [a, b] = inputs as Two<TensorType>;
+    for (const operand of inputs) checkDType(operand, floats, 'operands', fail);
+    if (a.dtype !== b.dtype) fail('operands must have the same dtype; cast() one of them');
+    if (a.shape.length < 2 || b.shape.length < 2) fail('operands must have two axes or more; reshape() vectors');
+    const lead = a.shape.slice(0, -2);
+    if (b.shape.length > 2 && !sameShape(lead, b.shape.slice(0, -2))) {
+      fail('b must be one matrix, or have the same leading axes as a');
+    }
+    const [m, k] = matrixSizes(a.shape, transposeA);
+    const [inner, n] = matrixSizes(b.shape, transposeB);
+    if (k !== inner) fail(`the inner sizes must be equal: ${k} in a, ${inner} in b`);
+    return [{ shape: [...lead, m, n], dtype: a.dtype }];
+  },
+  gradient: gradientRule<Attributes>((dy, node) => {
+    const [a, b] = node.inputs as Two<Tensor>;
+    return [gradientOfA(dy, b, node.attributes), gradientOfB(dy, a, b, node.attributes)];
+  }),
+  evaluate: (inputs, { transposeA, transposeB }, [output]) => {
+    const [a, b] = inputs as Two<ReferenceArray>;
+    const [m, k] = matrixSizes(a.shape, transposeA);
+    const [, n] = matrixSizes(b.shape, transposeB);
+    const left = transposeA ? swapped(a) : a.data;
+    const right = transposeB ? swapped(b) : b.data;
+    const out = referenceZeros(output!);
+    for (let row = 0; row * n < out.data.length; row++) {
+      const matrix = b.shape.length > 2 ? Math.floor(row / m) * k * n : 0;
+      for (let i = 0; i < k; i++) {
+        const factor = left[row * k + i]!;
+        for (let j = 0; j < n; j++) out.data[row * n + j]! += factor * right[matrix + i * n + j]!;
+      }
+    }
+    return [out];
+  },
+  cost: (inputs, outputs, { transposeA }) => {
+    const [, k] = matrixSizes(inputs[0]!.shape, transposeA);
+    return streamingCost(inputs, outputs, 2 * k * elementCount(outputs[0]!.shape));
+  },
+});
+
+/**
+ * Matrix product over the last two axes. `a` is [..., M, K] (with `transposeA` stored [..., K, M]); `b` is [K, N] (with
+ * `transposeB` stored [N, K]), one matrix for all leading axes of `a` or one for each. The result is [..., M, N].
+ */
+export const matmul = (a: Tensor, b: Tensor, options: { transposeA?: boolean; transposeB?: boolean } = {}): Tensor =>
+  single(matmulOp, [a, b], { transposeA: options.transposeA ?? false, transposeB: options.transposeB ?? false });
+
+/** dA = dC B^T */
+const gradientOfA = (dy: Tensor, b: Tensor, { transposeA, transposeB }: Attributes): Tensor => {
+  if (!transposeA) return matmul(dy, b, { transposeB: !transposeB });
+  const shared = b.shape.length === 2 && dy.shape.length > 2;
+  // dA^T = B dC^T; a shared matrix can only stand on the right.
+  if (shared) return transpose(matmul(dy, b, { transposeB: !transposeB }));
+  return matmul(b, dy, { transposeA: transposeB, transposeB: true });
+};
+
+/** dB = A^T dC; for a shared B one product over all rows. */
+const gradientOfB = (dy: Tensor, a: Tensor, b: Tensor, { transposeA, transposeB }: Attributes): Tensor => {
+  const shared = b.shape.length === 2 && a.shape.length > 2;
+  if (!shared) {
+    if (transposeB) return matmul(dy, a, { transposeA: true, transposeB: transposeA });
+    return matmul(a, dy, { transposeA: !transposeA });
+  }
+  const rows = flatRows(transposeA ? transpose(a) : a); // [rows, K]
+  const rowsOfDy = flatRows(dy); // [rows, N]
+  return transposeB ? matmul(rowsOfDy, rows, { transposeA: true }) : matmul(rows, rowsOfDy, { transposeA: true });
+};
+
+const flatRows = (x: Tensor): Tensor => reshape(x, [elementCount(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+
+/** Rows and columns of the factor, whichever way it is stored. */
+const matrixSizes = (shape: Shape, transposed: boolean): readonly [number, number] => {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transposed ? [columns, rows] : [rows, columns];
+};
+
+const swapped = ({ data, shape }: ReferenceArray): Float64Array => {
+  const swap = <T>(list: readonly T[]): T[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
+  return readStrided(data, swap(shape), swap(rowMajorStrides(shape)));
+};

@@ -1,0 +1,360 @@
+import { describe, expect, it } from 'vitest';
+import { NonetError } from '../../core/errors.js';
+import { unitInterval } from '../../core/random.js';
+import { backward } from '../../transform/backward.js';
+import type { Attributes, Tensor } from '../graph.js';
+import { apply } from '../op.js';
+import { type DType, elementCount, isFloat, type ReferenceArray } from '../types.js';
+import { array, evaluateFunction } from './evaluate-graph.js';
+import { allOps } from './index.js';
+
+/** An operand: its shape, and where it is not f64 in -2 .. 2 its dtype and range. */
+interface Operand {
+  readonly shape: readonly number[];
+  readonly dtype?: DType;
+  readonly range?: readonly [number, number];
+}
+
+interface Example {
+  readonly operands: readonly Operand[];
+  readonly attributes?: Attributes;
+}
+
+const x = (...shape: number[]): Operand => ({ shape });
+const within = (low: number, high: number, ...shape: number[]): Operand => ({ shape, range: [low, high] });
+/** Integers from 0 up to, without, `bound`. */
+const index = (bound: number, ...shape: number[]): Operand => ({ shape, dtype: 'i32', range: [0, bound] });
+const bool = (...shape: number[]): Operand => ({ shape, dtype: 'bool', range: [0, 2] });
+const f32 = (low: number, high: number, ...shape: number[]): Operand => ({ shape, dtype: 'f32', range: [low, high] });
+
+const unary: Example[] = [{ operands: [x(2, 3)] }, { operands: [x()] }];
+const positive: Example[] = [{ operands: [within(0.2, 3, 2, 3)] }];
+const pair: Example[] = [
+  { operands: [x(2, 3), x(2, 3)] },
+  { operands: [x(2, 1, 3), x(4, 1)] },
+  { operands: [x(), x(3)] },
+];
+const integers: Example[] = [{ operands: [index(1000, 2, 3), index(30, 3)] }];
+const shared = { transposeA: false, transposeB: false };
+const flags = { causal: false, scale: 0.6, keyLength: false, queryOffset: false };
+const qkv = [x(2, 3, 2, 4), x(2, 5, 2, 4), x(2, 5, 2, 4)];
+const attentions: Example[] = [
+  { operands: qkv, attributes: flags },
+  { operands: qkv, attributes: { ...flags, causal: true } },
+  { operands: [...qkv, index(6, 2)], attributes: { ...flags, keyLength: true } },
+  {
+    operands: [...qkv, index(6, 2), index(3, 2)],
+    attributes: { ...flags, causal: true, keyLength: true, queryOffset: true },
+  },
+];
+
+const examples: Readonly<Record<string, readonly Example[]>> = {
+  input: [],
+  constant: [
+    { operands: [], attributes: { shape: [2, 3], dtype: 'f32', value: 0.5 } },
+    { operands: [], attributes: { shape: [2], dtype: 'i32', data: Float64Array.of(4, 5) } },
+  ],
+  neg: unary,
+  abs: unary,
+  exp: unary,
+  log: positive,
+  log1p: [{ operands: [within(-0.8, 3, 6)] }],
+  sqrt: positive,
+  rsqrt: positive,
+  reciprocal: positive,
+  tanh: unary,
+  sigmoid: unary,
+  sin: unary,
+  cos: unary,
+  floor: [{ operands: [within(0.1, 0.9, 4)] }],
+  softplus: unary,
+  gelu: unary,
+  geluGradient: pair,
+  isFinite: unary,
+  logicalNot: [{ operands: [bool(3)] }],
+  cast: [
+    { operands: [x(3)], attributes: { dtype: 'f32' } },
+    { operands: [x(3)], attributes: { dtype: 'i32' } },
+    { operands: [bool(3)], attributes: { dtype: 'f64' } },
+  ],
+  add: pair,
+  sub: pair,
+  mul: pair,
+  div: [{ operands: [x(2, 3), within(0.5, 2, 3)] }, { operands: [x(3), within(0.5, 2, 2, 3)] }],
+  maximum: pair,
+  minimum: pair,
+  pow: [{ operands: [within(0.3, 2, 2, 3), x(3)] }],
+  multiplyAdd: [{ operands: [x(2, 3), x(3), x(2, 1)] }, { operands: [x(4), x(4), x(4)] }],
+  less: pair,
+  lessEqual: pair,
+  equal: pair,
+  select: [{ operands: [bool(2, 3), x(2, 3), x(3)] }, { operands: [bool(3), x(), x(2, 3)] }],
+  bitAnd: integers,
+  bitOr: integers,
+  bitXor: integers,
+  shiftLeft: integers,
+  shiftRight: integers,
+  randomUniform: [{ operands: [index(99), index(99)], attributes: { shape: [3, 2], stream: 1 } }],
+  randomNormal: [{ operands: [index(99), index(99)], attributes: { shape: [3, 2], stream: 1 } }],
+  sum: [
+    { operands: [x(2, 3, 4)], attributes: { axes: [1, 2], keepDims: false } },
+    { operands: [x(2, 3, 4)], attributes: { axes: [0, 1], keepDims: true } },
+    { operands: [x(2, 3)], attributes: { axes: [0, 1], keepDims: false } },
+  ],
+  max: [
+    { operands: [x(2, 3, 4)], attributes: { axes: [1, 2], keepDims: false } },
+    { operands: [x(2, 3)], attributes: { axes: [1], keepDims: true } },
+  ],
+  argmax: [{ operands: [x(2, 3, 4)] }],
+  alias: unary,
+  stopGradient: [{ operands: [x(3)] }],
+  reshape: [{ operands: [x(2, 6)], attributes: { shape: [3, 4] } }],
+  split: [
+    { operands: [x(2, 5)], attributes: { sizes: [2, 3], axis: 1 } },
+    { operands: [x(5, 2)], attributes: { sizes: [1, 0, 4], axis: 0 } },
+  ],
+  concat: [
+    { operands: [x(2, 2), x(2, 3)], attributes: { axis: 1 } },
+    { operands: [x(2, 2, 2), x(2, 1, 2), x(2, 3, 2)], attributes: { axis: 1 } },
+  ],
+  slice: [{ operands: [x(3, 5, 2)], attributes: { axis: 1, start: 1, end: 4 } }],
+  pad: [{ operands: [x(3, 2, 2)], attributes: { axis: 1, before: 1, after: 2 } }],
+  transpose: [{ operands: [x(2, 3, 4)], attributes: { permutation: [2, 0, 1] } }],
+  broadcastTo: [{ operands: [x(2, 1, 3)], attributes: { shape: [4, 2, 5, 3] } }],
+  matmul: [
+    { operands: [x(2, 3), x(3, 4)], attributes: shared },
+    { operands: [x(2, 3, 5), x(4, 5)], attributes: { transposeA: false, transposeB: true } },
+    { operands: [x(2, 5, 3), x(5, 4)], attributes: { transposeA: true, transposeB: false } },
+    { operands: [x(2, 5, 3), x(4, 5)], attributes: { transposeA: true, transposeB: true } },
+    { operands: [x(2, 2, 3, 4), x(2, 2, 4, 3)], attributes: shared },
+    { operands: [x(2, 5, 3), x(2, 4, 5)], attributes: { transposeA: true, transposeB: true } },
+    { operands: [x(2, 3, 5), x(2, 4, 5)], attributes: { transposeA: false, transposeB: true } },
+    { operands: [x(5, 3), x(5, 4)], attributes: { transposeA: true, transposeB: false } },
+  ],
+  gather: [{ operands: [x(4, 3), index(4, 2, 3)] }],
+  scatterAdd: [{ operands: [index(4, 2, 3), x(2, 3, 2)], attributes: { rows: 4 } }],
+  takeAlong: [{ operands: [x(2, 3, 5), index(5, 2, 3, 2)] }],
+  putAlong: [{ operands: [index(4, 2, 3), x(2, 3)], attributes: { columns: 4 } }],
+  updateRows: [{ operands: [x(2, 4, 3), x(2, 2, 3), index(4, 2)] }],
+  attention: attentions,
+  attentionGradient: attentions.map(({ operands, attributes }) => ({
+    operands: [...operands.slice(0, 3), x(2, 3, 2, 4), within(1, 3, 2, 2, 3), x(2, 3, 2, 4), ...operands.slice(3)],
+    attributes: attributes!,
+  })),
+  rotary: [
+    { operands: [x(2, 3, 2, 4), x(1, 3, 2), x(1, 3, 2)] },
+    { operands: [x(2, 3, 1, 6), x(2, 3, 3), x(2, 3, 3)] },
+  ],
+  sample: [{ operands: [f32(-5, 0, 3, 4), f32(0, 1, 3), f32(0.5, 0.9, 3)] }],
+  guard: [{ operands: [bool()], attributes: { code: 'x' } }],
+  merge: [{ operands: [bool(), x(2), x(3), x(2), x(3)], attributes: { block: 1 } }],
+};
+
+/** Operands that the definition says are constants to the gradient. */
+const withoutFlow: Readonly<Record<string, readonly number[]>> = { rotary: [1, 2] };
+const withoutGradient = ['updateRows', 'merge'];
+
+const valuesOf = (operand: Operand, seed: number): ReferenceArray => {
+  const { shape, dtype = 'f64', range: [low, high] = [-2, 2] } = operand;
+  const data = Float64Array.from(
+    { length: elementCount(shape) },
+    (_, i) => low + (high - low) * unitInterval(7, seed, i),
+  );
+  return array(isFloat(dtype) ? data : data.map(Math.floor), shape, dtype);
+};
+
+const cases = allOps.flatMap((op) =>
+  (examples[op.name] ?? []).map((example, i) => {
+    const arrays = example.operands.map((operand, seed) => valuesOf(operand, seed + 10 * i));
+    const types = example.operands.map(({ shape, dtype = 'f64' }) => `${dtype}[${shape}]`).join(' ');
+    return { op, arrays, attributes: example.attributes ?? {}, title: `${op.name} ${types}` };
+  }),
+);
+
+const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+
+const closeTo = (got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void => {
+  expect(got.length).toBe(expected.length);
+  for (let i = 0; i < got.length; i++) {
+    if (Object.is(got[i], expected[i])) continue;
+    expect(Math.abs(got[i]! - expected[i]!), `element ${i}: ${got[i]}, expected ${expected[i]}`).toBeLessThanOrEqual(
+      tolerance * Math.max(1, Math.abs(expected[i]!)),
+    );
+  }
+};
+
+describe('the list of ops', () => {
+  it('has an example of every op here, and no name twice', () => {
+    expect(allOps.map(({ name }) => name).sort()).toEqual(Object.keys(examples).sort());
+  });
+});
+
+describe('every op', () => {
+  it.each(cases)('evaluates to the shape and dtype it infers: $title', ({ op, arrays, attributes }) => {
+    const results = evaluateFunction((...inputs) => apply(op, inputs, attributes), ...arrays);
+    for (const result of results) {
+      expect(result.data.length).toBe(elementCount(result.shape));
+      expect(result.data.some(Number.isNaN)).toBe(false);
+    }
+  });
+
+  it.each(cases.filter(({ op }) => op.cost))('has a finite cost: $title', ({ op, arrays, attributes }) => {
+    const outputs = evaluateFunction((...inputs) => apply(op, inputs, attributes), ...arrays);
+    const cost = op.cost!(arrays, outputs, attributes);
+    expect(cost.flops).toBeGreaterThanOrEqual(0);
+    expect(cost.bytes).toBeGreaterThanOrEqual(0);
+  });
+
+  it.each(cases.filter(({ op }) => op.decompose))('equals its decomposition: $title', ({ op, arrays, attributes }) => {
+    const fused = evaluateFunction((...inputs) => apply(op, inputs, attributes), ...arrays);
+    const plain = evaluateFunction((...inputs) => op.decompose!(inputs, attributes), ...arrays);
+    expect(plain.length).toBe(fused.length);
+    plain.forEach((result, i) => {
+      expect(result.shape).toEqual(fused[i]!.shape);
+      closeTo(fused[i]!.data, result.data, 1e-10);
+    });
+  });
+});
+
+describe('the gradient', () => {
+  const differentiable = cases.filter(({ op, arrays, attributes }) => {
+    if (withoutGradient.includes(op.name) || !arrays.some(({ dtype }) => isFloat(dtype))) return false;
+    return evaluateFunction((...inputs) => apply(op, inputs, attributes), ...arrays).some(({ dtype }) =>
+      isFloat(dtype),
+    );
+  });
+
+  it.each(differentiable)('agrees with central differences: $title', ({ op, arrays, attributes }) => {
+    const forward = (...inputs: Tensor[]): readonly Tensor[] => apply(op, inputs, attributes);
+    const outputs = evaluateFunction(forward, ...arrays);
+    const cotangents = outputs.map(({ shape }, i) => valuesOf({ shape }, 100 + i));
+    const active = outputs.flatMap(({ dtype }, i) => (isFloat(dtype) ? [i] : []));
+    // All outputs at once, and each alone: the others' cotangents are then null.
+    for (const chosen of [active, ...(active.length > 1 ? active.map((i) => [i]) : [])]) {
+      const given = chosen.map((i) => cotangents[i]!);
+      const flowing = arrays
+        .map((_, i) => i)
+        .filter((i) => isFloat(arrays[i]!.dtype) && !withoutFlow[op.name]?.includes(i));
+      const gradients = evaluateFunction(
+        (...all) => {
+          const inputs = all.slice(0, arrays.length);
+          const since = inputs.length + given.length;
+          const results = forward(...inputs);
+          const flow = results.map((result, i) => {
+            const at = chosen.indexOf(i);
+            return at < 0 ? null : castLike(all[arrays.length + at]!, result);
+          });
+          const found = backward(results, flow, inputs, since);
+          return flowing.map(
+            (i) => found[i] ?? apply(zero, [], { shape: inputs[i]!.shape, dtype: 'f64', value: 0 })[0]!,
+          );
+        },
+        ...arrays,
+        ...given,
+      );
+      const loss = (changed: readonly ReferenceArray[]): number => {
+        const results = evaluateFunction(forward, ...changed);
+        return chosen.reduce((sum, i) => {
+          const finite = results[i]!.data.map((value) => (Number.isFinite(value) ? value : 0));
+          return sum + dot(finite, cotangents[i]!.data);
+        }, 0);
+      };
+      // The step of a constant function stays a constant: its difference is 0.
+      const smooth = op.name !== 'stopGradient' && !(op.name === 'cast' && attributes.dtype === 'i32');
+      flowing.forEach((i, at) => {
+        const expected = arrays[i]!.data.map((_, element) => (smooth ? difference(loss, arrays, i, element) : 0));
+        closeTo(gradients[at]!.data, expected, 2e-7);
+      });
+    }
+  });
+
+  it('of a step function and of stopGradient is zero', () => {
+    for (const name of ['floor', 'stopGradient']) {
+      const op = allOps.find((candidate) => candidate.name === name)!;
+      const found: unknown[] = [];
+      evaluateFunction(
+        (input) => {
+          const results = apply(op, [input!], {});
+          found.push(...backward(results, results, [input!], 1));
+          return [];
+        },
+        array([0.5]),
+      );
+      expect(found).toEqual([null]);
+    }
+  });
+});
+
+const zero = allOps.find(({ name }) => name === 'constant')!;
+const castOp = allOps.find(({ name }) => name === 'cast')!;
+
+const castLike = (value: Tensor, like: Tensor): Tensor =>
+  value.dtype === like.dtype ? value : apply(castOp, [value], { dtype: like.dtype })[0]!;
+
+const difference = (
+  loss: (arrays: readonly ReferenceArray[]) => number,
+  arrays: readonly ReferenceArray[],
+  at: number,
+  element: number,
+): number => {
+  const step = 1e-5;
+  const moved = (by: number): number => {
+    const own = arrays[at]!;
+    const data = own.data.slice();
+    data[element]! += by;
+    return loss(arrays.map((other, i) => (i === at ? { ...own, data } : other)));
+  };
+  return (moved(step) - moved(-step)) / (2 * step);
+};
+
+describe('a wrong operand', () => {
+  const wrong: [name: string, operands: Operand[], attributes?: Attributes][] = [
+    ['add', [x(2, 3), x(2)]],
+    ['add', [x(2), f32(0, 1, 2)]],
+    ['div', [index(9, 2), index(9, 2)]],
+    ['exp', [index(9, 2)]],
+    ['select', [x(2), x(2), x(2)]],
+    ['bitAnd', [x(2), x(2)]],
+    ['constant', [], { shape: [2], dtype: 'i32', value: 0.5 }],
+    ['constant', [], { shape: [2], dtype: 'f32', data: Float64Array.of(1) }],
+    ['sum', [x(2, 3, 4)], { axes: [1], keepDims: false }],
+    ['max', [x(2, 3)], { axes: [0], keepDims: false }],
+    ['max', [x(2, 0)], { axes: [1], keepDims: false }],
+    ['argmax', [x()]],
+    ['reshape', [x(2, 3)], { shape: [4] }],
+    ['split', [x(2, 3)], { sizes: [1, 1], axis: 1 }],
+    ['concat', [x(2, 3), x(3, 2)], { axis: 1 }],
+    ['concat', [], { axis: 0 }],
+    ['slice', [x(3)], { axis: 0, start: 2, end: 4 }],
+    ['slice', [x(3)], { axis: 1, start: 0, end: 0 }],
+    ['pad', [x(3)], { axis: 0, before: -1, after: 0 }],
+    ['transpose', [x(2, 3)], { permutation: [0, 0] }],
+    ['broadcastTo', [x(2)], { shape: [2, 3] }],
+    ['matmul', [x(2, 3), x(2, 3)], shared],
+    ['matmul', [x(3), x(3, 2)], shared],
+    ['matmul', [x(2, 2, 3), x(4, 3, 2)], shared],
+    ['gather', [x(4), index(4, 2)]],
+    ['gather', [x(4, 2), x(2)]],
+    ['scatterAdd', [index(4, 3), x(2, 2)], { rows: 4 }],
+    ['takeAlong', [x(2, 3), index(3, 3, 2)]],
+    ['putAlong', [index(3, 2), x(3)], { columns: 3 }],
+    ['updateRows', [x(2, 4, 3), x(2, 2, 2), index(4, 2)]],
+    ['attention', [x(2, 3, 2, 4), x(2, 5, 1, 4), x(2, 5, 2, 4)], flags],
+    ['attention', [...qkv, x(2)], { ...flags, keyLength: true }],
+    ['rotary', [x(2, 3, 2, 3), x(1, 3, 1), x(1, 3, 1)]],
+    ['randomUniform', [x(), x()], { shape: [2], stream: 0 }],
+    ['sample', [f32(0, 1, 3, 4), f32(0, 1, 2), f32(0, 1, 3)]],
+    ['guard', [x()], { code: 'x' }],
+    ['merge', [bool(), x(2), x(3)], { block: 1 }],
+  ];
+
+  it.each(wrong)('of %s is told with the op and the shapes (%o)', (name, operands, attributes) => {
+    const op = allOps.find((candidate) => candidate.name === name)!;
+    const arrays = operands.map((operand, seed) => valuesOf(operand, seed));
+    const attempt = (): unknown => evaluateFunction((...inputs) => apply(op, inputs, attributes ?? {}), ...arrays);
+    expect(attempt).toThrow(NonetError);
+    expect(attempt).toThrow(
+      expect.objectContaining({ code: 'E_SHAPE', message: expect.stringContaining(`${name}: `) }),
+    );
+  });
+});

@@ -1,0 +1,3 @@
+export { backward } from './backward.js';
+export { type BackwardContext, type Cotangents, customGradient, recompute, vjp } from './custom.js';
+export { grad, isTensor, valueAndGrad } from './grad.js';

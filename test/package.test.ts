@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/**
+ * What a user of the published package writes, as TypeScript, with what it prints as JavaScript.
+ * To extend: add an entry; `code` must type-check under `strict` and print `prints`.
+ */
+const programs: readonly { readonly name: string; readonly code: string; readonly prints: string }[] = [
+  {
+    name: 'text-to-bits',
+    code: `
+      import { bitsToText, textToBits } from 'nonet';
+      const bits: Uint8Array = textToBits('Call me Ishmael.', { parity: true });
+      const text: string = bitsToText(bits, { parity: true });
+      console.log(bits.length, text);
+    `,
+    prints: '144 Call me Ishmael.\n',
+  },
+  {
+    name: 'typed-errors',
+    code: `
+      import { bitsToText, NonetError } from 'nonet';
+      try {
+        bitsToText(Uint8Array.of(1, 0, 1), { parity: true });
+      } catch (error) {
+        if (error instanceof NonetError) console.log(error.code);
+      }
+    `,
+    prints: 'E_CODEC\n',
+  },
+];
+
+/** Files that the tarball must bring, and prefixes that it must not. */
+const packed = ['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js'];
+const unwanted = ['src/', 'test/', 'node_modules/', 'runs/', 'native/build/Release/obj'];
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const project = mkdtempSync(join(tmpdir(), 'nonet-package-'));
+const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+
+/** What a user's own shell would have: without the variables by which `npm test` speaks of this package. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_(package|lifecycle|config_local_prefix)|INIT_CWD)/.test(name)),
+);
+
+/** The command's output; when it fails, an error that shows what it printed. */
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env: environment });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(' ')} ended with ${status}\n${stdout}${stderr}`);
+}
+
+/** Type-checks a file of the project and writes the JavaScript beside it. */
+function compile(file: string): void {
+  const strict = ['--strict', '--module', 'NodeNext', '--moduleResolution', 'NodeNext', '--target', 'ES2022'];
+  // @types/node is the user's own; ours stands in for it here.
+  const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node'];
+  run(process.execPath, [tsc, ...strict, ...types, file], project);
+}
+
+let files: readonly string[] = [];
+
+beforeAll(() => {
+  if (!existsSync(join(root, 'dist', 'index.js'))) throw new Error('dist/ is not built: run `npm run build` first');
+  const report: { filename: string; files: { path: string }[] }[] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], root),
+  );
+  files = report[0]?.files.map(({ path }) => path) ?? [];
+  const tarball = join(project, report[0]?.filename ?? '');
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'a-user', private: true, type: 'module' }));
+  run('npm', ['install', tarball, '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], project);
+}, 180_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+describe('the packed package, installed in an empty project', () => {
+  it('brings what it needs and leaves the rest at home', () => {
+    expect(files).toEqual(expect.arrayContaining(packed));
+    expect(files.filter((path) => unwanted.some((prefix) => path.startsWith(prefix)))).toEqual([]);
+    expect(files.filter((path) => path.includes('.test.'))).toEqual([]);
+  });
+
+  it('installs a command that answers --help', () => {
+    expect(run(join(project, 'node_modules', '.bin', 'nonet'), ['--help'], project)).toContain('train');
+  });
+
+  it.each(programs)('type-checks and runs $name', ({ name, code, prints }) => {
+    writeFileSync(join(project, `${name}.ts`), code);
+    compile(`${name}.ts`);
+    expect(run(process.execPath, [`${name}.js`], project)).toBe(prints);
+  });
+
+  it('refuses a program that misuses the types', () => {
+    writeFileSync(join(project, 'wrong.ts'), `import { textToBits } from 'nonet';\ntextToBits(42);\n`);
+    // TS2345: an argument of the wrong type. Any other error would mean that the types were not found.
+    expect(() => compile('wrong.ts')).toThrow(/wrong\.ts\(2,\d+\): error TS2345/);
+  });
+});
