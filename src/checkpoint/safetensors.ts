@@ -135,10 +135,7 @@ function inFileOrder(arrays: readonly NamedArray[]): NamedArray[] {
   return [...arrays].sort((a, b) => storedBytes(b.dtype, []) - storedBytes(a.dtype, []));
 }
 
-async function readHeader(
-  file: FileHandle,
-  path: string,
-): Promise<{ header: SafetensorsHeader; dataStart: number }> {
+async function readHeader(file: FileHandle, path: string): Promise<{ header: SafetensorsHeader; dataStart: number }> {
   const { size } = await file.stat();
   if (size < LENGTH_BYTES) throw damaged(path, `it has ${size} bytes, the length of the header alone takes 8`);
   const length = new DataView(await readBytes(file, path, 0, LENGTH_BYTES)).getBigUint64(0, true);
@@ -166,7 +163,8 @@ async function readBytes(file: FileHandle, path: string, start: number, length: 
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(bytes, done, Math.min(READ_BYTES, length - done), start + done);
-    if (bytesRead === 0) throw damaged(path, `it is truncated, ${length - done} bytes from ${start + done} are missing`);
+    if (bytesRead === 0)
+      throw damaged(path, `it is truncated, ${length - done} bytes from ${start + done} are missing`);
     done += bytesRead;
   }
   return bytes.buffer;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { grad, valueAndGrad } from '../transform/index.js';
-import { add, exp, gelu, guard, logicalNot, isFinite as finite, matmul, mul, sub, sum, type Tensor, unless } from '../tensor/index.js';
+import { add, exp, gelu, guard, logicalNot, finite, matmul, mul, sub, sum, type Tensor, unless } from '../tensor/index.js';
 import { compile } from './compile.js';
 import { defaultExecutor } from './default-executor.js';
 import { hostArray, scalar } from './host-array.js';

@@ -3,6 +3,12 @@ import { loadAddon } from './native/addon.js';
 import { NativeExecutor } from './native/executor.js';
 import { ReferenceExecutor } from './reference/executor.js';
 
+/** Native threads of all programs from now on; undefined leaves what the environment says. Never changes a result. */
+export const setThreads = (threads: number | undefined): void => {
+  const executor = defaultExecutor();
+  if (threads !== undefined && executor instanceof NativeExecutor) executor.threads = threads;
+};
+
 let chosen: Executor | undefined;
 
 /**
@@ -11,19 +17,12 @@ let chosen: Executor | undefined;
  */
 export const defaultExecutor = (): Executor => {
   if (chosen) return chosen;
-  if (process.env.NONET_EXECUTOR === 'reference') {
-    chosen = new ReferenceExecutor();
-    return chosen;
-  }
+  if (process.env.NONET_EXECUTOR === 'reference') return (chosen = new ReferenceExecutor());
   const { addon, reason } = loadAddon();
-  if (addon) {
-    chosen = new NativeExecutor(addon);
-    return chosen;
-  }
+  if (addon) return (chosen = new NativeExecutor(addon));
   process.stderr.write(
     `warning: the native engine is not available (${reason}); computing in plain TypeScript, hundreds of times slower. ` +
       'Install a C++ compiler, make and python3, then run "npm run build".\n',
   );
-  chosen = new ReferenceExecutor();
-  return chosen;
+  return (chosen = new ReferenceExecutor());
 };

@@ -41,7 +41,7 @@ void checkVectors(const InstructionReader& reader, const AttentionArgs& args, co
 }
 
 void checkSizes(const InstructionReader& reader, const AttentionArgs& args) {
-  const __int128 rows = (__int128)args.batch * args.heads;
+  const __int128 rows = (__int128)(args.batch > 0 ? args.batch : 1) * args.heads;
   if (rows > kMaxDimension || rows * args.queries > kMaxDimension || rows * args.keys > kMaxDimension) {
     reader.fail("batch * heads * positions is too large");
   }

@@ -85,9 +85,16 @@ static void storeHeadRow(float* to, const float* from, float factor, long headDi
   }
 }
 
-// rows x (vectors * kFloats) of C by tiles of two vectors, the last of one when the count is odd.
+// rows x (vectors * kFloats) of C by tiles of two vectors, the last of one when the count is odd. A single row by rows
+// (decoding) takes four at once, else it would wait for its own multiply-adds.
 NONET_INLINE void runTiles(const TileKernels& pairs, const TileKernels& singles, long rows, long vectors, Tile t) {
   long v = 0;
+  if (rows == 1 && &pairs == &kScoreRowTiles)
+    for (; v + 4 <= vectors; v += 4) {
+      rowTile<1, 4, kScoreStride>(t);
+      t.b += 4 * kFloats;
+      t.c += 4 * kFloats;
+    }
   for (; v + 2 <= vectors; v += 2) {
     pairs.of[rows](t);
     t.b += 2 * kFloats;

@@ -154,12 +154,11 @@ NONET_INLINE long evenPart(long total, long most, long unit) {
   return maxLong(roundUp(ceilDiv(total, ceilDiv(total, maxLong(most, unit))), unit), unit);
 }
 
-// Rectangles large enough that packing inside a task is a few percent of its work, small enough that there are at
-// least kWantedTasks of them if the product is large.
+// Rectangles large enough that packing inside a task is a few percent of its work, small enough that a large product
+// gives several threads something to do. Never an odd handful of tasks: two threads would wait for the last.
 static void gemmTaskShape(const GemmArgs& g, long* rows, long* columns) {
   const long kWantedTasks = 8;
   const double kSmallestTask = 1 << 20;  // multiply-adds
-  const double work = (double)g.m * (double)g.n * (double)maxLong(g.k, 1);
   *rows = maxLong(g.m, 1);
   *columns = maxLong(g.n, 1);
   if (g.m <= 0 || g.n <= 0) return;
@@ -168,14 +167,17 @@ static void gemmTaskShape(const GemmArgs& g, long* rows, long* columns) {
     *columns = evenPart(g.n, maxLong(maxLong(ceilDiv(g.n, kWantedTasks), 131072 / maxLong(g.k, 1)), 512), 4 * kPanel);
     return;
   }
-  const long most = g.packedB && !g.transA ? 9 * kTileRows : g.transA ? kRowsOfTransposedA : 1024 / kTileRows * kTileRows;
-  *rows = evenPart(g.m, most, kTileRows);
-  if (*rows > g.m) *rows = g.m;
-  long wanted = (long)(work / kSmallestTask);
-  wanted = wanted < kWantedTasks ? wanted : kWantedTasks;
-  const long parts = ceilDiv(wanted, ceilDiv(g.m, *rows));
-  const long least = g.packedB ? 4 * kPanel : 256;
-  if (parts > 1) *columns = evenPart(g.n, maxLong(ceilDiv(g.n, parts), least), kPanel);
+  const double work = (double)g.m * (double)g.n * (double)maxLong(g.k, 1);
+  const long affordable = work < kSmallestTask * kWantedTasks ? (long)(work / kSmallestTask) : kWantedTasks;
+  // Packed B costs nothing per task; otherwise each task packs its columns of B, and of A^T its rows.
+  const long most = g.transA ? kRowsOfTransposedA : roundUp(g.packedB ? 120 : 510, kTileRows);
+  long down = ceilDiv(g.m, most);
+  if (down > 1 && down < kWantedTasks) down = roundUp(down, 2);
+  *rows = roundUp(ceilDiv(g.m, down), kTileRows);
+  const long least = g.transA ? (down > 1 ? 512 : minLong(512, roundUp(ceilDiv(g.n, 2), kPanel))) : g.packedB ? 128 : 256;
+  const long across = ceilDiv(affordable, down);
+  if (across > 1) *columns = evenPart(g.n, maxLong(ceilDiv(g.n, across), least), kPanel);
+  *rows = minLong(*rows, g.m);
 }
 
 static void addGemmKernels(KernelTable& t) {

@@ -9,10 +9,7 @@ NONET_INLINE long roundUp(long a, long b) { return ceilDiv(a, b) * b; }
 NONET_INLINE long minLong(long a, long b) { return a < b ? a : b; }
 NONET_INLINE long maxLong(long a, long b) { return a > b ? a : b; }
 
-#ifndef NONET_KMAX
-#define NONET_KMAX 512
-#endif
-constexpr long kMaxBlock = NONET_KMAX;
+constexpr long kMaxBlock = 512;
 NONET_INLINE long kBlock(long k) { return k <= kMaxBlock ? k : roundUp(ceilDiv(k, ceilDiv(k, kMaxBlock)), 16); }
 
 // Floats from the start of packed B to block `k0` of panel `panel`, for a block of kc.
@@ -20,31 +17,58 @@ NONET_INLINE long packedOffset(long n, long k0, long kc, long panel) {
   return k0 * roundUp(n, kPanel) + panel * kc * kPanel;
 }
 
-// rows -> columns of a kFloats x kFloats block, in registers: log2 rounds of interleaving row i with row i + half.
-NONET_INLINE void transposeBlock(Floats (&r)[kFloats]) {
-  Ints low, high;
+// Four floats from each of the rows 0, 4, 8, ... below p, side by side.
+NONET_INLINE Floats loadQuads(const float* p, long stride) {
+#if defined(NONET_ISA_AVX512)
+  __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 4 * stride), 1);
+  v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 8 * stride), 2);
+  return (Floats)_mm512_insertf32x4(v, _mm_loadu_ps(p + 12 * stride), 3);
+#elif defined(NONET_ISA_AVX2)
+  return (Floats)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + 4 * stride), 1);
+#else
+  (void)stride;
+  return load(p);
+#endif
+}
+
+// Per group of four lanes: {a[x], a[y], b[x], b[y]}, or interleaved {a[x], b[x], a[y], b[y]}.
+template <int X, int Y, bool INTERLEAVED>
+NONET_INLINE Floats pickPairs(Floats a, Floats b) {
+  Floats r;
+#if defined(__clang__)
+  for (int i = 0; i < kFloats; i++) {
+    const int at = i % 4, group = i - at;
+    const int lane = group + ((INTERLEAVED ? at / 2 : at % 2) ? Y : X);
+    r[i] = (INTERLEAVED ? at % 2 : at / 2) ? b[lane] : a[lane];
+  }
+#else
+  Ints from;
 #pragma GCC unroll 16
   for (int i = 0; i < kFloats; i++) {
-    low[i] = i / 2 + (i % 2) * kFloats;
-    high[i] = kFloats / 2 + i / 2 + (i % 2) * kFloats;
+    const int at = i % 4, group = i - at;
+    from[i] = group + ((INTERLEAVED ? at / 2 : at % 2) ? Y : X) + ((INTERLEAVED ? at % 2 : at / 2) ? kFloats : 0);
   }
-#pragma GCC unroll 4
-  for (int round = kFloats; round > 1; round /= 2) {
-    Floats s[kFloats];
-#pragma GCC unroll 16
-    for (int i = 0; i < kFloats / 2; i++) {
-#if defined(__clang__)
-      for (int q = 0; q < kFloats; q++) {
-        s[2 * i][q] = (q % 2 ? r[i + kFloats / 2] : r[i])[q / 2];
-        s[2 * i + 1][q] = (q % 2 ? r[i + kFloats / 2] : r[i])[kFloats / 2 + q / 2];
-      }
-#else
-      s[2 * i] = __builtin_shuffle(r[i], r[i + kFloats / 2], low);
-      s[2 * i + 1] = __builtin_shuffle(r[i], r[i + kFloats / 2], high);
+  r = __builtin_shuffle(a, b, from);
 #endif
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kFloats; i++) r[i] = s[i];
+  return r;
+}
+
+// out[c * outStride + r] = in[r * inStride + c] * factor for a square of kFloats rows and columns, of which the first
+// `width` columns are stored: groups of four rows side by side, 4 x 4 transposes inside the groups.
+NONET_INLINE void transposeSquare(const float* in, long inStride, int width, Floats factor, float* out, long outStride) {
+#pragma GCC unroll 4
+  for (int c = 0; c < kFloats; c += 4) {
+    if (c >= width) break;
+    const Floats r0 = loadQuads(in + c, inStride) * factor, r1 = loadQuads(in + inStride + c, inStride) * factor;
+    const Floats r2 = loadQuads(in + 2 * inStride + c, inStride) * factor, r3 = loadQuads(in + 3 * inStride + c, inStride) * factor;
+    const Floats low01 = pickPairs<0, 1, true>(r0, r1), low23 = pickPairs<0, 1, true>(r2, r3);
+    const Floats high01 = pickPairs<2, 3, true>(r0, r1), high23 = pickPairs<2, 3, true>(r2, r3);
+    float* to = out + c * outStride;
+    store(to, pickPairs<0, 1, false>(low01, low23));
+    if (c + 1 < width) store(to + outStride, pickPairs<2, 3, false>(low01, low23));
+    if (c + 2 < width) store(to + 2 * outStride, pickPairs<0, 1, false>(high01, high23));
+    if (c + 3 < width) store(to + 3 * outStride, pickPairs<2, 3, false>(high01, high23));
   }
 }
 
@@ -56,20 +80,16 @@ static void packTransposed(const float* in, long inStride, long rows, long colum
     const long live = minLong(rows - r0, kFloats);
     for (long c0 = 0; c0 < columns; c0 += kFloats) {
       const int width = (int)minLong(columns - c0, kFloats);
-      Floats block[kFloats];
-      if (live == kFloats && width == kFloats) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kFloats; i++) block[i] = load(in + (r0 + i) * inStride + c0);
-      } else {
-#pragma GCC unroll 16
-        for (int i = 0; i < kFloats; i++)
-          block[i] = i < live ? loadPartial(in + (r0 + i) * inStride + c0, width) : Floats{};
-      }
-      transposeBlock(block);
+      const float* from = in + r0 * inStride + c0;
       float* to = out + c0 * outStride + r0;
-#pragma GCC unroll 16
-      for (int i = 0; i < kFloats; i++)
-        if (i < width) store(to + i * outStride, block[i] * factor);
+      if (live == kFloats && width == kFloats) {
+        transposeSquare(from, inStride, kFloats, factor, to, outStride);
+        continue;
+      }
+      alignas(64) float edge[kFloats * kFloats];
+      for (long i = 0; i < kFloats; i++)
+        store(edge + i * kFloats, i < live ? loadPartial(from + i * inStride, width) : Floats{});
+      transposeSquare(edge, kFloats, width, factor, to, outStride);
     }
   }
 }

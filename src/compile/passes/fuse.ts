@@ -28,6 +28,8 @@ interface Draft {
   merged?: Draft;
 }
 
+type DraftOf = (node: Node) => Draft | undefined;
+
 const maxNodes = 96;
 
 /**
@@ -38,10 +40,10 @@ const maxNodes = 96;
 export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
   const owner = new Map<Node, Draft>();
   const drafts: Draft[] = [];
-  const draftOf = (node: Node): Draft => {
-    let draft = owner.get(node)!;
-    while (draft.merged) draft = draft.merged;
-    return draft;
+  // Inputs and constants have none: they are there from the start.
+  const draftOf: DraftOf = (node) => {
+    const draft = owner.get(node);
+    return draft && root(draft);
   };
   let segment = 0;
   let block = 0;
@@ -52,7 +54,7 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
       block = node.block;
     }
     const read = node.extent ? [...node.inputs, node.extent] : node.inputs;
-    const producers = read.map((input) => draftOf(sourceOf(input).node));
+    const producers = read.flatMap((input) => draftOf(sourceOf(input).node) ?? []);
     const natural = naturalSpace(node);
     const draft: Draft = {
       nodes: [node],
@@ -77,11 +79,11 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
   }));
 };
 
-const joinProducers = (node: Node, draft: Draft, draftOf: (node: Node) => Draft): void => {
+const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
   const candidates = new Set<Draft>();
   for (const input of node.inputs) {
     const producer = draftOf(sourceOf(input).node);
-    if (producer.space) candidates.add(producer);
+    if (producer?.space) candidates.add(producer);
   }
   const latestFirst = [...candidates].sort((a, b) => b.last - a.last);
   let own = draft;
@@ -99,7 +101,7 @@ const joinProducers = (node: Node, draft: Draft, draftOf: (node: Node) => Draft)
 const sameSpace = (a: Space, b: Space): boolean => a.rows === b.rows && a.columns === b.columns;
 
 /** The mode a new node would have inside a program, or undefined where its space does not fit. */
-const modeWithin = (node: Node, program: Draft, draftOf: (node: Node) => Draft): Mode | undefined => {
+const modeWithin = (node: Node, program: Draft, draftOf: DraftOf): Mode | undefined => {
   const natural = naturalSpace(node)!;
   const { rows, columns } = program.space!;
   if (natural.rows === rows && natural.columns === columns) return natural.mode;
@@ -119,7 +121,7 @@ const modeWithin = (node: Node, program: Draft, draftOf: (node: Node) => Draft):
 const isPerRow = (mode: Mode | undefined): boolean => mode === 'row' || mode === 'reduceRow';
 
 /** Whether every value that `own` would read from inside the joined program is there in the form it needs. */
-const readsFit = (node: Node, own: Draft, program: Draft, draftOf: (node: Node) => Draft): boolean => {
+const readsFit = (node: Node, own: Draft, program: Draft, draftOf: DraftOf): boolean => {
   const { rows, columns } = program.space!;
   const mode = own.nodes.length === 1 ? modeWithin(node, program, draftOf) : own.modes.get(node);
   for (const input of node.inputs) {

@@ -1,0 +1,30 @@
+import pc from 'picocolors';
+
+/** Where a command writes: a terminal, a pipe, a file, or a test's memory. */
+export interface CliOutput {
+  write(data: string | Uint8Array): unknown;
+  readonly isTTY?: boolean;
+  /** Width of a terminal. */
+  readonly columns?: number;
+}
+
+/** A command's surroundings. Results go to `out`, everything said beside them to `err`. */
+export interface CliIo {
+  readonly out: CliOutput;
+  readonly err: CliOutput;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Colours for one output: none without a terminal or where `NO_COLOR` is set. */
+export const colorsFor = (output: CliOutput, env: CliIo['env']): ReturnType<typeof pc.createColors> =>
+  pc.createColors(output.isTTY === true && !env.NO_COLOR);
+
+/** Says something that does not stop the command. */
+export const warnOn = (io: CliIo) => (message: string) => {
+  io.err.write(`${colorsFor(io.err, io.env).yellow('warning:')} ${message}\n`);
+};
+
+/** A value as JSON, indented, on a line that ends. */
+export const printJson = (io: CliIo, value: unknown): void => {
+  io.out.write(`${JSON.stringify(value, null, 2)}\n`);
+};

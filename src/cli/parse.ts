@@ -1,0 +1,50 @@
+import { InvalidArgumentError } from 'commander';
+import { NonetError } from '../core/errors.js';
+
+/** A parser of an option's value: whole numbers from `least` on. */
+export const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least} on.`);
+  };
+
+/** A parser of an option's value: any finite number; what range makes sense is for the command to say. */
+export const decimal = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number.');
+};
+
+/** A parser for an option that may be repeated. */
+export const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** The bytes that hexadecimal digits spell; spaces between them do not count. */
+export const hexBytes = (text: string): Uint8Array => {
+  const digits = text.replace(/\s+/g, '');
+  const wrong = /[^0-9a-f]/i.exec(digits);
+  if (wrong) {
+    const message = `--prompt-hex holds "${wrong[0]}" at digit ${wrong.index + 1}: only 0-9 and a-f are hexadecimal digits.`;
+    throw new NonetError('E_USAGE', message, { position: wrong.index });
+  }
+  if (digits.length % 2 !== 0) {
+    throw new NonetError('E_USAGE', `--prompt-hex has ${digits.length} digits: write two for every byte.`);
+  }
+  return Uint8Array.from(Buffer.from(digits, 'hex'));
+};
+
+/** The recipe and the settings among a command's free arguments; the recipe comes first. */
+export const recipeAndSettings = (
+  values: readonly string[],
+  command: string,
+): { recipe: string; settings: readonly string[] } => {
+  const [recipe, ...settings] = values;
+  // A file may have an equals sign in its name, but then it ends like a recipe.
+  if (recipe === undefined || (recipe.includes('=') && !/\.(ya?ml|json)$/i.test(recipe))) {
+    const found = recipe === undefined ? 'there is none' : `"${recipe}" is a setting`;
+    const message = `name the recipe first: nonet ${command} recipe.yaml [key=value...]; ${found}. "nonet init" writes one.`;
+    throw new NonetError('E_USAGE', message);
+  }
+  return { recipe, settings };
+};

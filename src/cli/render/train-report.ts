@@ -1,0 +1,49 @@
+import { formatCount, formatDuration, formatPercent, formatRate } from '../../core/format.js';
+import { facts } from './table.js';
+
+/** What training tells at its end; part of `TrainResult`. */
+export interface TrainFigures {
+  readonly runFolder: string;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly bytesPerSecond: number;
+  readonly gflops: number;
+  readonly peakShare: number | null;
+  readonly parameters: number;
+  readonly validation?: {
+    readonly bitsPerByte: number;
+    readonly parityCrossEntropy: number | null;
+    readonly bytes: number;
+  };
+  readonly interrupted: boolean;
+}
+
+/** The end of `nonet train`: what came out, and what can be done with it. */
+export const trainReport = (result: TrainFigures, run: string): string => {
+  const { steps, seconds, validation, interrupted } = result;
+  if (interrupted) {
+    return `stopped after step ${steps}, which is saved. Go on with:\n  nonet train --resume ${run}\n`;
+  }
+  return (
+    `trained ${steps} steps in ${formatDuration(seconds)}\n` +
+    facts([
+      ['validation', validation && `${validation.bitsPerByte.toFixed(4)} bits per byte over ${formatCount(validation.bytes)} bytes`],
+      ['parity bits', parity(validation?.parityCrossEntropy)],
+      ['parameters', formatCount(result.parameters)],
+      ['speed', speed(result)],
+      ['run', result.runFolder],
+    ]) +
+    `next:\n  nonet generate ${run}\n  nonet evaluate ${run}\n`
+  );
+};
+
+/** `1.2 MB/s, 80.1 GFLOP/s, 52.0% of peak`. */
+export const speed = ({ bytesPerSecond, gflops, peakShare }: Pick<TrainFigures, 'bytesPerSecond' | 'gflops' | 'peakShare'>): string =>
+  [
+    formatRate(bytesPerSecond, 'B'),
+    formatRate(gflops * 1e9, 'FLOP'),
+    ...(peakShare === null ? [] : [`${formatPercent(peakShare)} of the measured peak`]),
+  ].join(', ');
+
+const parity = (crossEntropy: number | null | undefined): string | undefined =>
+  typeof crossEntropy === 'number' ? `${crossEntropy.toFixed(5)} nats of cross entropy` : undefined;

@@ -1,0 +1,8 @@
+import { basename, dirname, join } from 'node:path';
+
+/** A run's folder as it is best written on a command line: its name where it lies in `runs`, else its path. */
+export const runArgument = (folder: string): string => {
+  const isNamed = dirname(folder) === 'runs' || dirname(folder) === join(process.cwd(), 'runs');
+  const text = isNamed ? basename(folder) : folder;
+  return /^[\w./:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+};

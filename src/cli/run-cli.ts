@@ -1,0 +1,62 @@
+import { Command } from 'commander';
+import { defineConfig } from './commands/config.js';
+import { defineDoctor } from './commands/doctor.js';
+import { defineEvaluate } from './commands/evaluate.js';
+import { defineGenerate } from './commands/generate.js';
+import { defineInit } from './commands/init.js';
+import { definePlan } from './commands/plan.js';
+import { defineQuickstart } from './commands/quickstart.js';
+import { defineRuns } from './commands/runs.js';
+import { defineTrain } from './commands/train.js';
+import type { CliIo } from './io.js';
+import { packageVersion } from './package-files.js';
+import { reportError } from './report-error.js';
+
+/**
+ * Runs one command line (without the program's name) and resolves to its exit code: 0, 1 (failed) or 2 (wrong command
+ * line or configuration). It never throws and never ends the process.
+ *
+ * @example
+ * const code = await runCli(['runs', 'list', '--json'], { out: process.stdout, err: process.stderr, env: process.env });
+ */
+export const runCli = async (argv: readonly string[], io: CliIo): Promise<number> => {
+  try {
+    await createProgram(io).parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return reportError(error, io, { json: argv.includes('--json') });
+  }
+};
+
+/** The commands in the order of a first visit. Each loads the rooms that it needs only when it runs. */
+const commands = [
+  defineQuickstart,
+  defineInit,
+  defineTrain,
+  defineGenerate,
+  defineEvaluate,
+  definePlan,
+  defineConfig,
+  defineRuns,
+  defineDoctor,
+];
+
+const createProgram = (io: CliIo): Command => {
+  const program = new Command('nonet')
+    .description('Train, inspect and run tokenizer-free (bit- and byte-level) language models on ordinary CPUs.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [COMMAND]', 'print help for a command')
+    // Commands inherit these: help goes where it is told, errors come back as exceptions and are written once.
+    .configureOutput({
+      writeOut: (text) => void io.out.write(text),
+      writeErr: (text) => void io.err.write(text),
+      outputError: () => {},
+      getOutHelpWidth: () => io.out.columns ?? 100,
+      getErrHelpWidth: () => io.err.columns ?? 100,
+    })
+    .exitOverride()
+    .addHelpText('after', '\nStart with:\n  nonet quickstart            a first model in about a minute\n  nonet init book.txt         a recipe for your own text');
+  for (const define of commands) define(program, io);
+  return program;
+};

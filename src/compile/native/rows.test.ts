@@ -1,0 +1,3 @@
+import { rowsSuite } from '../../../native/test/rows-suite.js';
+
+rowsSuite(undefined);

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { validateConfig } from '../../core/config.js';
+import { NonetError } from '../../core/errors.js';
+import { type PresetName, presets } from './presets.js';
+
+const count = z.int().min(1);
+
+/** The largest patch: its tree head has 4095 nodes. */
+export const maxBitsPerPatch = 12;
+
+/** What a recipe says of the model. Every key that is left out comes from the preset. */
+export const bitTransformerSchema = z.strictObject({
+  family: z.literal('bit-transformer').default('bit-transformer').describe('Family of the model'),
+  preset: z
+    .enum(['classic', 'nano', 'small', 'base'])
+    .default('nano')
+    .describe('Named model that fills in all keys that are not given'),
+  bitsPerPatch: count
+    .max(maxBitsPerPatch)
+    .optional()
+    .describe('Bits that make one position: 1 is a flat bit model, 8 a byte, 9 a byte with its parity bit'),
+  layers: count.max(1000).optional().describe('Number of blocks'),
+  dModel: count.optional().describe('Width of the residual stream; a multiple of heads'),
+  heads: count.optional().describe('Attention heads of a block'),
+  feedForward: count.optional().describe('Inner width of the feed-forward part'),
+  activation: z.enum(['gelu', 'swiglu', 'reluSquared']).optional().describe('Bend of the feed-forward part'),
+  norm: z.enum(['layer', 'rms']).optional().describe('Kind of normalisation'),
+  positions: z.enum(['sinusoidal', 'rotary', 'learned']).optional().describe('How positions are told apart'),
+  finalNorm: z.boolean().optional().describe('Whether the state is normalised before the head'),
+  tiedHead: z.boolean().optional().describe('Whether head vectors are made from the embeddings under each node'),
+  biases: z.boolean().optional().describe('Whether products and norms have a bias'),
+  dropout: z.number().min(0).lt(1).optional().describe('Share of activations dropped in training'),
+  contextLength: count.optional().describe('Longest sequence, in patches'),
+  classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
+});
+
+/** The model section of a recipe as a user may write it. */
+export type BitTransformerOptions = z.input<typeof bitTransformerSchema>;
+
+/** A complete configuration: what a checkpoint holds. */
+export type BitTransformerConfig = Required<z.output<typeof bitTransformerSchema>>;
+
+/** What a preset decides: all but its own name. */
+export type BitTransformerShape = Omit<BitTransformerConfig, 'family' | 'preset'>;
+
+/**
+ * Fills in the preset and checks that the parts fit. A complete configuration comes back unchanged.
+ *
+ * @throws NonetError `E_CONFIG` that names the keys and what they should be.
+ */
+export const resolveBitTransformer = (options: BitTransformerOptions): BitTransformerConfig => {
+  const given = validateConfig(bitTransformerSchema, { ...options }, 'the model configuration');
+  const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const preset: BitTransformerShape = presets[given.preset satisfies PresetName];
+  const config: BitTransformerConfig = { family: given.family, preset: given.preset, ...preset, ...stated };
+  checkParts(config);
+  return config;
+};
+
+const checkParts = (config: BitTransformerConfig): void => {
+  const { dModel, heads, positions, bitsPerPatch, classicHead, tiedHead } = config;
+  const headDim = dModel / heads;
+  if (!Number.isInteger(headDim)) {
+    throw wrong(`dModel ${dModel} does not divide into ${heads} heads`, 'choose a dModel that is a multiple of heads');
+  }
+  if (headDim > 256)
+    throw wrong(`dModel ${dModel} over ${heads} heads is ${headDim} a head`, 'the most is 256; use more heads');
+  if (positions === 'rotary' && headDim % 2 !== 0) {
+    throw wrong(
+      `rotary positions turn pairs, but dModel / heads is ${headDim}`,
+      'make it even, or use other positions',
+    );
+  }
+  if (classicHead && bitsPerPatch !== 1) {
+    throw wrong(`classicHead predicts one bit, but bitsPerPatch is ${bitsPerPatch}`, 'set classicHead: false');
+  }
+  if (classicHead && tiedHead) throw wrong('classicHead and tiedHead exclude each other', 'set one of them to false');
+};
+
+const wrong = (what: string, advice: string): NonetError => new NonetError('E_CONFIG', `model: ${what}; ${advice}`);

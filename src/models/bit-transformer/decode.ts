@@ -1,0 +1,39 @@
+import { NonetError } from '../../core/errors.js';
+import type { KeyValueCache } from '../../nn/index.js';
+import { add, describeType, scope, Tensor, type TensorType, type Tree } from '../../tensor/index.js';
+import type { BitTransformer } from './model.js';
+
+export interface Decoded {
+  /** [B, n, 2^P - 1] */
+  readonly nodes: Tensor;
+  /** The cache with the new positions, in the form of `cacheTypes`. */
+  readonly cache: Tree<Tensor>;
+}
+
+/** For each block keys and values, f32 [batch, length, dModel] each. */
+export const cacheTypes = (model: BitTransformer, batch: number, length: number): Tree<TensorType> => {
+  const type: TensorType = { shape: [batch, length, model.config.dModel], dtype: 'f32' };
+  return model.blocks.map(() => ({ k: type, v: type }));
+};
+
+/** See `BitTransformer.decode`. */
+export const decode = (model: BitTransformer, cache: Tree<Tensor>, inputs: Tensor, position: Tensor): Decoded => {
+  const count = inputs.shape[1] ?? 0;
+  const values = scope('positions', () => model.positions.from(position, count));
+  const vectors = model.embed(inputs);
+  let x = values.added ? add(vectors, values.added) : vectors; // [B, n, dModel]
+  const next = model.blocks.map((block, i) => {
+    const result = scope(`blocks.${i}`, () => block.decode(x, cacheOf(cache, i), position, values.rotation));
+    x = result.y;
+    return { k: result.cache.k, v: result.cache.v };
+  });
+  return { nodes: model.predict(x), cache: next };
+};
+
+/** States come back from the engine as records, so blocks are looked up by key. */
+const cacheOf = (cache: Tree<Tensor>, block: number): KeyValueCache => {
+  const { k, v } = (cache as unknown as Record<string, Partial<KeyValueCache> | undefined>)[block] ?? {};
+  if (k instanceof Tensor && v instanceof Tensor && k.shape.length === 3) return { k, v };
+  const got = k instanceof Tensor ? describeType(k) : 'nothing';
+  throw new NonetError('E_TRACE', `decode: block ${block} of the cache is ${got}; make it from cacheTypes()`);
+};

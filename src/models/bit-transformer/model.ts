@@ -1,0 +1,138 @@
+import { NonetError } from '../../core/errors.js';
+import { Dropout, Embedding } from '../../nn/index.js';
+import {
+  add,
+  cast,
+  elementCount,
+  mul,
+  type RandomSource,
+  scope,
+  slice,
+  sum,
+  type Tensor,
+  type TensorType,
+  type Tree,
+} from '../../tensor/index.js';
+import { Block, type Norm, newNorm } from './block.js';
+import { type BitTransformerConfig, type BitTransformerOptions, resolveBitTransformer } from './config.js';
+import { cacheTypes, type Decoded, decode } from './decode.js';
+import { Positions } from './positions.js';
+import { bitCosts, ClassicHead, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
+
+export interface ForwardOptions {
+  /** Source for dropout. Without it nothing is dropped, as in evaluation. */
+  readonly random?: RandomSource;
+}
+
+/**
+ * A causal transformer over patches of bits (B sequences of C patches with P bits each; N = 2^P - 1). Position t sees
+ * patches 0 .. t and predicts patch t + 1, bit by bit. Every method traces and is called within `bind(model, parameters, ...)`.
+ *
+ * @example
+ * const model = new BitTransformer({ preset: 'nano', contextLength: 256 });
+ * const evaluate = compile((parameters, patches) => bind(model, parameters, () => model.loss(patches)));
+ */
+export class BitTransformer {
+  readonly config: BitTransformerConfig;
+  readonly embedding: Embedding;
+  readonly positions: Positions;
+  readonly dropout: Dropout;
+  readonly blocks: readonly Block[];
+  readonly norm: Norm | undefined;
+  readonly head: TreeHead | ClassicHead | TiedHead;
+
+  /** Keys that `options` leaves out come from the preset. Throws `E_CONFIG` where parts do not fit. */
+  constructor(options: BitTransformerOptions) {
+    const config = resolveBitTransformer(options);
+    const { bitsPerPatch, dModel, layers, positions, tiedHead } = config;
+    this.config = config;
+    // Sinusoids have amplitude 1; smaller embeddings would drown in them. A tied head needs its vectors small.
+    const deviation = positions === 'sinusoidal' && !tiedHead ? 1 : 0.02;
+    this.embedding = new Embedding({ count: 2 ** bitsPerPatch, width: dModel, deviation });
+    this.positions = new Positions(config);
+    this.dropout = new Dropout(config.dropout);
+    this.blocks = Array.from({ length: layers }, () => new Block(config));
+    this.norm = config.finalNorm ? newNorm(config) : undefined;
+    this.head = newHead(config);
+  }
+
+  get bitsPerPatch(): number {
+    return this.config.bitsPerPatch;
+  }
+
+  /** Mean nats per bit over all bits of all predicted patches: patches i32 [B, C + 1] to an f32 scalar, summed in f64. */
+  loss(patches: Tensor, options: ForwardOptions = {}): Tensor {
+    const length = patches.shape[1]! - 1;
+    const inputs = slice(patches, { axis: 1, end: length }); // [B, C]
+    const targets = slice(patches, { axis: 1, start: 1 }); // [B, C]
+    const costs = this.bitCosts(inputs, targets, options); // [B, C, P]
+    return scope('loss', () => cast(mul(sum(cast(costs, 'f64')), 1 / elementCount(costs.shape)), 'f32'));
+  }
+
+  /** Nats of each true bit given everything before it: inputs and targets i32 [B, C] to [B, C, P]. */
+  bitCosts(inputs: Tensor, targets: Tensor, options: ForwardOptions = {}): Tensor {
+    const nodes = this.nodeLogits(inputs, options);
+    return scope('loss', () => bitCosts(nodes, targets, this.bitsPerPatch));
+  }
+
+  /** The logit, at each node, that its bit is 1: inputs i32 [B, C] to [B, C, N], nodes in heap order (see tree-head.ts). */
+  nodeLogits(inputs: Tensor, { random }: ForwardOptions = {}): Tensor {
+    const { contextLength } = this.config;
+    const length = inputs.shape[1] ?? 0;
+    if (inputs.shape.length !== 2 || length > contextLength) {
+      const shape = `[${inputs.shape.join(', ')}]`;
+      throw new NonetError(
+        'E_SHAPE',
+        `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`,
+      );
+    }
+    return this.nodesOfVectors(this.embed(inputs), { random });
+  }
+
+  /** The rest of `nodeLogits` after the embedding: vectors [B, C, dModel] to [B, C, N]. */
+  nodesOfVectors(vectors: Tensor, { random }: ForwardOptions = {}): Tensor {
+    const { added, rotation } = scope('positions', () => this.positions.first(vectors.shape[1]!));
+    let x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
+    this.blocks.forEach((block, i) => {
+      x = scope(`blocks.${i}`, () => block.forward(x, { rotation, random }));
+    });
+    return this.predict(x);
+  }
+
+  /** ln of the probability of every patch value: nodes [n, N] to [n, 2^P]. */
+  leafLogProbabilities(nodes: Tensor): Tensor {
+    return scope('leaves', () => leafLogProbabilities(nodes));
+  }
+
+  /** Types of a key/value cache for `batch` sequences of up to `length` patches: what `State.create` is given. */
+  cacheTypes(batch: number, length: number): Tree<TensorType> {
+    return cacheTypes(this, batch, length);
+  }
+
+  /**
+   * Continues sequences from a cache: row b of `inputs` (i32 [B, n]) follows on the `position[b]` (i32 [B], known only at
+   * run time) patches that are in it. Gives the same nodes as `nodeLogits` over the whole sequences.
+   */
+  decode(cache: Tree<Tensor>, inputs: Tensor, position: Tensor): Decoded {
+    return decode(this, cache, inputs, position);
+  }
+
+  /** Patches i32 [B, C] to their vectors [B, C, dModel], without positions. */
+  embed(inputs: Tensor): Tensor {
+    return scope('embedding', () => this.embedding.forward(inputs));
+  }
+
+  /** States of the last block [B, C, dModel] to node logits [B, C, N]. */
+  predict(x: Tensor): Tensor {
+    const { norm, head } = this;
+    const state = norm ? scope('norm', () => norm.forward(x)) : x;
+    return scope('head', () =>
+      head instanceof TiedHead ? head.forward(state, this.embedding.weight.value) : head.forward(state),
+    );
+  }
+}
+
+const newHead = ({ classicHead, tiedHead, dModel, bitsPerPatch }: BitTransformerConfig) => {
+  if (classicHead) return new ClassicHead(dModel);
+  return tiedHead ? new TiedHead(bitsPerPatch) : new TreeHead(dModel, bitsPerPatch);
+};

@@ -1,0 +1,68 @@
+import { Embedding, type Rotation, rotaryTables, sinusoidalTable } from '../../nn/index.js';
+import {
+  add,
+  constantArray,
+  expandDims,
+  gather,
+  iota,
+  minimum,
+  type Shape,
+  slice,
+  type Tensor,
+} from '../../tensor/index.js';
+import type { BitTransformerConfig } from './config.js';
+
+/** What positions give to a model: vectors added to the embeddings, and angles by which queries and keys turn. */
+export interface PositionValues {
+  /** f32 [batch or 1, length, width] */
+  readonly added?: Tensor;
+  readonly rotation?: Rotation;
+}
+
+/** Tells positions apart, in one of three ways. */
+export class Positions {
+  private readonly kind: BitTransformerConfig['positions'];
+  private readonly length: number;
+  private readonly width: number;
+  private readonly headDim: number;
+  /** One vector for each position, for `learned`. */
+  readonly learned: Embedding | undefined;
+
+  constructor({ positions, contextLength, dModel, heads }: BitTransformerConfig) {
+    this.kind = positions;
+    this.length = contextLength;
+    this.width = dModel;
+    this.headDim = dModel / heads;
+    this.learned = positions === 'learned' ? new Embedding({ count: contextLength, width: dModel }) : undefined;
+  }
+
+  /** For positions 0 .. length - 1 of every sequence: leading axis 1. */
+  first(length: number): PositionValues {
+    const rows = (table: Tensor): Tensor => expandDims(slice(table, { axis: 0, end: length }), 0);
+    return this.values(length, rows);
+  }
+
+  /**
+   * For `count` positions from `start` (i32 [batch]) on: leading axis batch. Positions beyond the context length take the
+   * values of the last one.
+   */
+  from(start: Tensor, count: number): PositionValues {
+    const position = minimum(add(expandDims(start, -1), iota(count)), this.length - 1); // i32 [batch, count]
+    return this.values(this.length, (table) => gather(table, position));
+  }
+
+  /** `rows` picks from tables [length, ...] of at least the first `length` positions. */
+  private values(length: number, rows: (table: Tensor) => Tensor): PositionValues {
+    switch (this.kind) {
+      case 'learned':
+        return { added: rows(this.learned!.weight.value) };
+      case 'sinusoidal':
+        return { added: rows(constantArray(sinusoidalTable(length, this.width), [length, this.width])) };
+      case 'rotary': {
+        const { cos, sin } = rotaryTables(length, this.headDim);
+        const shape: Shape = [length, this.headDim / 2];
+        return { rotation: { cos: rows(constantArray(cos, shape)), sin: rows(constantArray(sin, shape)) } };
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import { add, attention, reshape, rotary, scope, split, type Tensor, updateRows } from '../tensor/index.js';
+import { Linear } from './linear.js';
+
+export interface CausalSelfAttentionOptions {
+  readonly width: number;
+  /** Divides `width`. */
+  readonly heads: number;
+  readonly biases: boolean;
+  /** Deviation of the first values of the product that adds to the residual stream. */
+  readonly residualDeviation: number;
+}
+
+/** Angles by which queries and keys turn, f32 [batch or 1, length, headDim / 2] each. */
+export interface Rotation {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+/** Keys and values of the positions so far, f32 [batch, length, width] each; keys are already turned. */
+export interface KeyValueCache {
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** Self-attention in which a position sees itself and what came before it (Vaswani et al. 2017). */
+export class CausalSelfAttention {
+  readonly heads: number;
+  readonly qkv: Linear;
+  readonly projection: Linear;
+
+  constructor({ width, heads, biases, residualDeviation }: CausalSelfAttentionOptions) {
+    this.heads = heads;
+    this.qkv = new Linear({ inputs: width, outputs: 3 * width, bias: biases });
+    const initializer = { kind: 'normal', deviation: residualDeviation } as const;
+    this.projection = new Linear({ inputs: width, outputs: width, bias: biases, initializer });
+  }
+
+  /** x [batch, length, width] to the same. */
+  forward(x: Tensor, rotation?: Rotation): Tensor {
+    const { q, k, v } = this.project(x, rotation);
+    return this.output(attention({ q, k, v }, { causal: true }));
+  }
+
+  /**
+   * The same for new positions x [batch, n, width] alone, whose row b follows on `position[b]` (i32 [batch]) positions in
+   * the cache. The cache that is returned has their keys and values as well.
+   */
+  decode(x: Tensor, cache: KeyValueCache, position: Tensor, rotation?: Rotation): { y: Tensor; cache: KeyValueCache } {
+    const { q, k, v } = this.project(x, rotation);
+    const [batch, length, width] = cache.k.shape as readonly [number, number, number];
+    const added = x.shape[1]!;
+    const written = {
+      k: updateRows(cache.k, reshape(k, [batch, added, width]), position),
+      v: updateRows(cache.v, reshape(v, [batch, added, width]), position),
+    };
+    const perHead = (rows: Tensor): Tensor => reshape(rows, [batch, length, this.heads, width / this.heads]);
+    const operands = { q, k: perHead(written.k), v: perHead(written.v) };
+    const extents = { keyLength: add(position, added), queryOffset: position };
+    return { y: this.output(attention({ ...operands, ...extents }, { causal: true })), cache: written };
+  }
+
+  /** Queries, keys and values, [batch, length, heads, headDim] each. */
+  private project(x: Tensor, rotation: Rotation | undefined): { q: Tensor; k: Tensor; v: Tensor } {
+    const [batch, length, width] = x.shape as readonly [number, number, number];
+    const parts = split(
+      scope('qkv', () => this.qkv.forward(x)),
+      3,
+    );
+    const [q, k, v] = parts.map((part) => reshape(part, [batch, length, this.heads, width / this.heads])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    if (!rotation) return { q, k, v };
+    return { q: rotary(q, rotation.cos, rotation.sin), k: rotary(k, rotation.cos, rotation.sin), v };
+  }
+
+  /** Heads side by side, [batch, length, heads, headDim], mixed to [batch, length, width]. */
+  private output(heads: Tensor): Tensor {
+    const [batch, length, count, headDim] = heads.shape as readonly [number, number, number, number];
+    const joined = reshape(heads, [batch, length, count * headDim]);
+    return scope('projection', () => this.projection.forward(joined));
+  }
+}

@@ -1,0 +1,52 @@
+import { gelu, mul, relu, silu, split, square, type Tensor } from '../tensor/index.js';
+import { Linear } from './linear.js';
+
+/**
+ * - `gelu`: Hendrycks and Gimpel 2016;
+ * - `swiglu`: one half of the inner product gates the other through SiLU, Shazeer 2020;
+ * - `reluSquared`: max(x, 0)^2, So et al. 2021.
+ */
+export type Activation = 'gelu' | 'swiglu' | 'reluSquared';
+
+export interface FeedForwardOptions {
+  readonly width: number;
+  /** Values per position between the two products. `swiglu` computes twice as many, for the gate. */
+  readonly inner: number;
+  readonly activation: Activation;
+  readonly biases: boolean;
+  /** Deviation of the first values of the product that adds to the residual stream. */
+  readonly residualDeviation: number;
+}
+
+/** The part of a block that works on each position alone: widen, bend, narrow. */
+export class FeedForward {
+  readonly activation: Activation;
+  readonly up: Linear;
+  readonly down: Linear;
+
+  constructor({ width, inner, activation, biases, residualDeviation }: FeedForwardOptions) {
+    this.activation = activation;
+    this.up = new Linear({ inputs: width, outputs: activation === 'swiglu' ? 2 * inner : inner, bias: biases });
+    const initializer = { kind: 'normal', deviation: residualDeviation } as const;
+    this.down = new Linear({ inputs: inner, outputs: width, bias: biases, initializer });
+  }
+
+  /** [..., width] to the same */
+  forward(x: Tensor): Tensor {
+    return this.down.forward(this.activate(this.up.forward(x)));
+  }
+
+  /** [..., inner], or twice that for `swiglu`, to [..., inner] */
+  private activate(x: Tensor): Tensor {
+    switch (this.activation) {
+      case 'gelu':
+        return gelu(x);
+      case 'reluSquared':
+        return square(relu(x));
+      case 'swiglu': {
+        const [gate, value] = split(x, 2) as [Tensor, Tensor];
+        return mul(silu(gate), value);
+      }
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { add, matmul, type Tensor } from '../tensor/index.js';
+import { type Initializer, Parameter } from './parameter.js';
+
+export interface LinearOptions {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Whether a bias is added, yes unless told. It starts at zero. */
+  readonly bias?: boolean;
+  /** First values of the weight, normal with deviation 0.02 unless told. */
+  readonly initializer?: Initializer;
+}
+
+/** `x W + b`. The weight is [inputs, outputs], the transpose of PyTorch's: decoding then streams its rows. */
+export class Linear {
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+
+  constructor({ inputs, outputs, bias = true, initializer = { kind: 'normal', deviation: 0.02 } }: LinearOptions) {
+    this.weight = new Parameter([inputs, outputs], { initializer });
+    this.bias = bias ? new Parameter([outputs]) : undefined;
+  }
+
+  /** [..., inputs] to [..., outputs] */
+  forward(x: Tensor): Tensor {
+    const product = matmul(x, this.weight.value);
+    return this.bias ? add(product, this.bias.value) : product;
+  }
+}

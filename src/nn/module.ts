@@ -1,0 +1,105 @@
+import { nest } from '../compile/trace.js';
+import { NonetError } from '../core/errors.js';
+import {
+  constant,
+  describeType,
+  elementCount,
+  mul,
+  type RandomSource,
+  randomNormal,
+  sameShape,
+  scope,
+  Tensor,
+  type TensorType,
+  type Tree,
+} from '../tensor/index.js';
+import { Parameter } from './parameter.js';
+
+/** A layer or model: an object whose fields are parameters, other layers, lists of them, or plain settings. */
+export type Module = object;
+
+export interface NamedParameter {
+  /** Fields from the module down, joined by dots: `blocks.3.attention.qkv.weight`. */
+  readonly path: string;
+  readonly parameter: Parameter;
+}
+
+/** All parameters in order of their fields. One that several fields share is listed once, under its first path. */
+export const parametersOf = (module: Module): NamedParameter[] => {
+  const seen = new Set<object>();
+  const found: NamedParameter[] = [];
+  const visit = (value: unknown, path: string): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    if (value instanceof Parameter) {
+      found.push({ path, parameter: value });
+      return;
+    }
+    for (const [field, child] of Object.entries(value)) visit(child, path === '' ? field : `${path}.${field}`);
+  };
+  visit(module, '');
+  return found;
+};
+
+/** The types of a module's parameters as a tree of records: what a state for them is made from. */
+export const parameterTypes = (module: Module): Tree<TensorType> =>
+  nest(parametersOf(module).map(({ path, parameter: { shape, dtype } }) => [path, { shape, dtype }] as const));
+
+/** How many numbers a module has. Nothing is allocated. */
+export const parameterCount = (module: Module): number =>
+  parametersOf(module).reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
+
+/**
+ * Gives every parameter of `module` the tensor of its path in `tree` while `body` traces, and returns what `body` does.
+ * Throws `E_TRACE` for a path that is missing in the tree and `E_SHAPE` for a tensor of another type.
+ *
+ * @example
+ * const step = compile((parameters, batch) => bind(model, parameters, () => model.loss(batch)));
+ */
+export const bind = <R>(module: Module, tree: Tree<Tensor>, body: () => R): R => {
+  const values = parametersOf(module).map(({ path, parameter }) => [parameter, leafOf(tree, path, parameter)] as const);
+  const restore = values.map(([parameter, value]) => parameter.assign(value));
+  try {
+    return body();
+  } finally {
+    for (const undo of restore) undo();
+  }
+};
+
+const leafOf = (tree: Tree<Tensor>, path: string, type: TensorType): Tensor => {
+  let at: unknown = tree;
+  for (const key of path.split('.')) {
+    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined;
+  }
+  if (!(at instanceof Tensor)) {
+    throw new NonetError('E_TRACE', `bind: the tree has no tensor for parameter ${path}, ${describeType(type)}`, {
+      path,
+    });
+  }
+  if (!sameShape(at.shape, type.shape) || at.dtype !== type.dtype) {
+    const types = `${describeType(type)}, not ${describeType(at)}`;
+    throw new NonetError('E_SHAPE', `bind: parameter ${path} is ${types}; the tree is of another model`, { path });
+  }
+  return at;
+};
+
+/** First values of all parameters, drawn from `source`: traced, so they are made where the state lives. */
+export const initialParameters = (module: Module, source: RandomSource): Tree<Tensor> =>
+  nest(
+    parametersOf(module).map(
+      ({ path, parameter }) => [path, scope(path, () => initialValue(parameter, source))] as const,
+    ),
+  );
+
+const initialValue = ({ shape, dtype, initializer }: Parameter, source: RandomSource): Tensor => {
+  switch (initializer.kind) {
+    case 'normal':
+      return mul(randomNormal(source, shape), initializer.deviation);
+    case 'constant':
+      return constant(initializer.value, shape, dtype);
+    case 'zeros':
+      return constant(0, shape, dtype);
+    case 'ones':
+      return constant(1, shape, dtype);
+  }
+};

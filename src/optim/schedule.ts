@@ -1,0 +1,86 @@
+/**
+ * Learning rates as pure functions of the step (0 is the first) and the total number of steps T. All warm up linearly:
+ * with W warm-up steps, step i < W has `learningRate (i + 1) / (W + 1)`, so that step W is the first at the full rate.
+ */
+
+export interface ConstantSchedule {
+  readonly kind: 'constant';
+  readonly learningRate: number;
+  /** 0 unless told. */
+  readonly warmupSteps?: number;
+}
+
+export interface CosineSchedule {
+  readonly kind: 'cosine';
+  readonly learningRate: number;
+  /** Rate at the end, 0 unless told. */
+  readonly minLearningRate?: number;
+  /** 0 unless told. */
+  readonly warmupSteps?: number;
+}
+
+export interface OneCycleSchedule {
+  readonly kind: 'oneCycle';
+  /** The peak. */
+  readonly learningRate: number;
+  /** Share of the steps that warm up, 0.3 unless told. */
+  readonly warmupShare?: number;
+  /** The last step has the peak divided by this, 10,000 unless told. */
+  readonly finalDivisor?: number;
+}
+
+export type Schedule = ConstantSchedule | CosineSchedule | OneCycleSchedule;
+
+/** The learning rate of step `step`, 0 .. totalSteps - 1. See the functions below for the formulas. */
+export const learningRateAt = (schedule: Schedule, step: number, totalSteps: number): number => {
+  switch (schedule.kind) {
+    case 'constant':
+      return constantRate(schedule, step);
+    case 'cosine':
+      return cosineRate(schedule, step, totalSteps);
+    case 'oneCycle':
+      return oneCycleRate(schedule, step, totalSteps);
+  }
+};
+
+/** The full rate after the warm-up. */
+export const constantRate = (
+  { learningRate, warmupSteps = 0 }: Omit<ConstantSchedule, 'kind'>,
+  step: number,
+): number => (step < warmupSteps ? warmingUp(learningRate, step, warmupSteps) : learningRate);
+
+/**
+ * After the warm-up `min + (learningRate - min) (1 + cos(pi r)) / 2` with `r = (step - W) / (T - W)`, as nanoGPT has it;
+ * `min` from step T on.
+ */
+export const cosineRate = (
+  { learningRate, minLearningRate = 0, warmupSteps = 0 }: Omit<CosineSchedule, 'kind'>,
+  step: number,
+  totalSteps: number,
+): number => {
+  if (step < warmupSteps) return warmingUp(learningRate, step, warmupSteps);
+  if (step >= totalSteps) return minLearningRate;
+  return fallingCosine(learningRate, minLearningRate, (step - warmupSteps) / (totalSteps - warmupSteps));
+};
+
+/**
+ * Smith and Topin 2018: `W = round(warmupShare T)` steps up, then down along a cosine to `learningRate / finalDivisor`,
+ * which the last step has: `r = (step - W) / (T - 1 - W)` in the formula of `cosineRate`.
+ */
+export const oneCycleRate = (
+  { learningRate, warmupShare = 0.3, finalDivisor = 1e4 }: Omit<OneCycleSchedule, 'kind'>,
+  step: number,
+  totalSteps: number,
+): number => {
+  const warmupSteps = Math.round(warmupShare * totalSteps);
+  if (step < warmupSteps) return warmingUp(learningRate, step, warmupSteps);
+  const last = totalSteps - 1;
+  const passed = step >= last ? 1 : (step - warmupSteps) / (last - warmupSteps);
+  return fallingCosine(learningRate, learningRate / finalDivisor, passed);
+};
+
+const warmingUp = (learningRate: number, step: number, warmupSteps: number): number =>
+  (learningRate * (step + 1)) / (warmupSteps + 1);
+
+const fallingCosine = (from: number, to: number, passed: number): number =>
+  to + ((from - to) * (1 + Math.cos(Math.PI * passed))) / 2;

@@ -1,0 +1,14 @@
+import type { Program } from '../compile/program.js';
+
+/** Ops whose arithmetic counts as the model's: products and attention. */
+const counted = new Set(['matmul', 'attention', 'attentionGradient']);
+
+/** Model FLOPs of one run of a program: a multiply-add is 2, the causal half is counted, recomputation is not. */
+export const modelFlops = (program: Program): number => {
+  let flops = 0;
+  for (const node of program.graph.nodes) {
+    if (node.fence !== 0 || !counted.has(node.op.name)) continue;
+    flops += node.op.cost?.(node.inputs, node.outputs, node.attributes).flops ?? 0;
+  }
+  return flops;
+};

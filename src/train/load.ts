@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { findCheckpoint, loadCheckpoint, openRun } from '../checkpoint/index.js';
+import { checkpointsFolder, stepFolder } from '../checkpoint/layout.js';
+import { defaultExecutor } from '../compile/default-executor.js';
+import { State } from '../compile/state.js';
+import { BitTransformer } from '../models/index.js';
+import { parameterTypes } from '../nn/index.js';
+import { writeArrays } from './arrays.js';
+import { checkConfig, type RunConfig } from './config.js';
+
+/** A trained model with its weights in memory: `state` holds `parameters.*`. */
+export interface LoadedRun {
+  readonly config: RunConfig;
+  readonly model: BitTransformer;
+  readonly state: State;
+  readonly step: number;
+  /** The checkpoint's folder. */
+  readonly folder: string;
+}
+
+export interface LoadOptions {
+  /** The checkpoint of that step instead of the latest intact one. */
+  readonly checkpoint?: number;
+  readonly root?: string;
+  readonly warn?: (message: string) => void;
+}
+
+/**
+ * Loads a run by its name or folder, or a checkpoint by its folder.
+ * Throws `E_RUN` if there is none, `E_CHECKPOINT` if it is damaged or of another model.
+ */
+export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Promise<LoadedRun> => {
+  const { checkpoint, root, warn } = options;
+  const folder =
+    checkpoint === undefined
+      ? await findCheckpoint(pathOrName, { root, warn })
+      : join(checkpointsFolder((await openRun(pathOrName, root)).path), stepFolder(checkpoint));
+  const { config: tree, model: arrays, step } = await loadCheckpoint(folder);
+  const config = checkConfig(tree, join(folder, 'config.json'), 'run');
+  const model = new BitTransformer(config.model);
+  const state = State.create(defaultExecutor(), { parameters: parameterTypes(model) });
+  writeArrays(state, 'parameters', arrays, folder);
+  return { config, model, state, step, folder };
+};

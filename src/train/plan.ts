@@ -1,0 +1,110 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { NonetError } from '../core/errors.js';
+import { formatBytes } from '../core/format.js';
+import { BitTransformer } from '../models/index.js';
+import { parameterCount } from '../nn/index.js';
+import type { TensorType } from '../tensor/index.js';
+import type { RunConfig } from './config.js';
+import { openRunData } from './data.js';
+import { modelFlops } from './flops.js';
+import { measuredPeak } from './machine.js';
+import { stepPrograms, trainStateTypes } from './step.js';
+
+/** Time and memory of a run, before it starts. */
+export interface RunPlan {
+  readonly parameters: number;
+  /** High-water mark of native memory while training. */
+  readonly peakBytes: number;
+  /** Of that, what is neither state nor input nor output: values between kernels. */
+  readonly activationBytes: number;
+  readonly flopsPerStep: number;
+  /** Bytes of data that a step reads. */
+  readonly bytesPerStep: number;
+}
+
+/** What a usual run reaches of the FMA peak; only used for the expected time. */
+const usualShare = 0.45;
+
+const scalarType = (dtype: 'f32' | 'i32'): TensorType => ({ shape: [], dtype });
+
+/** Traces and plans a training step of a configuration; nothing is allocated but the plan. */
+export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => {
+  const { batchSize, accumulation } = config.train;
+  const { contextLength, bitsPerPatch } = model.config;
+  const programs = stepPrograms(model, { ...config.train, accumulation });
+  const program = accumulation > 1 ? programs.accumulate : programs.step;
+  const plan = program.plan(
+    { state: trainStateTypes(model, accumulation) },
+    {
+      patches: { shape: [batchSize, contextLength + 1], dtype: 'i32' },
+      learningRate: scalarType('f32'),
+      seed: scalarType('i32'),
+      step: scalarType('i32'),
+    },
+  );
+  return {
+    parameters: parameterCount(model),
+    peakBytes: plan.peakBytes,
+    activationBytes: plan.arenaBytes,
+    flopsPerStep: modelFlops(plan.program) * accumulation,
+    bytesPerStep: (accumulation * batchSize * contextLength * bitsPerPatch) / (config.data.parity ? 9 : 8),
+  };
+};
+
+/** `stepPlan` with the expected time from the machine's measured speed, and what the user should know before starting. */
+export const planRun = async (config: RunConfig) => {
+  const model = new BitTransformer(config.model);
+  const plan = stepPlan(model, config);
+  const peak = await measuredPeak();
+  const secondsPerStep = peak === undefined ? null : plan.flopsPerStep / (peak * usualShare);
+  const warnings: string[] = [];
+  const { dataset, prepared } = await openRunData(config);
+  warnings.push(...prepared.warnings);
+  const { length } = dataset.trainBytes;
+  dataset.close();
+  if (length < plan.parameters) {
+    warnings.push(
+      `${formatBytes(length)} of training data for ${plan.parameters} parameters: the model can learn it by heart. ` +
+        'Take a smaller model or more data, and watch the validation figure.',
+    );
+  }
+  const limit = memoryLimit();
+  if (plan.peakBytes > limit) warnings.push(tooLarge(plan, limit));
+  const totalSeconds = secondsPerStep === null ? null : secondsPerStep * config.train.steps;
+  return { ...plan, secondsPerStep, totalSeconds, warnings };
+};
+
+/** Throws `E_MEMORY` for a plan that this machine, or the limit of its container, cannot hold. */
+export const requireFits = (plan: RunPlan): void => {
+  const limit = memoryLimit();
+  if (plan.peakBytes > limit) throw new NonetError('E_MEMORY', tooLarge(plan, limit), { peakBytes: plan.peakBytes, limit });
+};
+
+const tooLarge = (plan: RunPlan, limit: number): string =>
+  `training takes ${formatBytes(plan.peakBytes)} of memory, ${formatBytes(limit)} are free: reduce train.batchSize ` +
+  '(with train.accumulation to make up for it), model.contextLength or the size of the model.';
+
+/** Free memory, cgroup limits counted. */
+export const memoryLimit = (): number => {
+  let limit = availableMemory();
+  const read = (path: string): number | undefined => {
+    const text = existsSync(path) ? readFileSync(path, 'utf8').trim() : 'max';
+    return text === 'max' ? undefined : Number(text);
+  };
+  for (const [max, used] of [
+    ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'],
+    ['/sys/fs/cgroup/memory/memory.limit_in_bytes', '/sys/fs/cgroup/memory/memory.usage_in_bytes'],
+  ] as const) {
+    const bound = read(max);
+    if (bound !== undefined) limit = Math.min(limit, bound - (read(used) ?? 0));
+  }
+  return limit;
+};
+
+/** What Linux says is available, page cache counted as free. */
+const availableMemory = (): number => {
+  const path = '/proc/meminfo';
+  const found = existsSync(path) ? readFileSync(path, 'utf8').match(/MemAvailable:\s+(\d+) kB/) : undefined;
+  return found ? Number(found[1]) * 1024 : freemem();
+};

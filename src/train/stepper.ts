@@ -1,0 +1,93 @@
+import { hostArray, scalar } from '../compile/host-array.js';
+import { State } from '../compile/state.js';
+import { NonetError } from '../core/errors.js';
+import type { Batcher } from '../data/index.js';
+import { BitTransformer } from '../models/index.js';
+import type { RunConfig } from './config.js';
+import { stepLearningRate } from './learning-rate.js';
+import { type StepPrograms, stepPrograms } from './step.js';
+
+export interface StepResult {
+  /** Mean nats per bit. */
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+}
+
+/** Does optimizer steps on a state that it holds. */
+export interface Stepper {
+  readonly state: State;
+  /**
+   * Step `step` (0 is the first). Throws `E_NOT_FINITE` naming the op that first gave NaN or infinity; the state is then
+   * as it was before the step.
+   */
+  run(step: number): Promise<StepResult>;
+}
+
+export const createStepper = (model: BitTransformer, config: RunConfig, batcher: Batcher, initial: State): Stepper => {
+  const { accumulation, batchSize } = config.train;
+  const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation });
+  const width = model.config.contextLength + 1;
+  let state = initial;
+
+  const scalars = (step: number) => ({
+    learningRate: scalar(stepLearningRate(config, step)),
+    seed: scalar(config.seed, 'i32'),
+    step: scalar(step, 'i32'),
+  });
+
+  const whole = async (step: number) => {
+    const { patches } = batcher.batch(step);
+    const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step) };
+    const result = await guarded(() => programs.step(state, inputs), () => programs.step.findNotFinite(state, inputs), step);
+    return result;
+  };
+
+  const accumulated = async (step: number) => {
+    const patches = new Int32Array(accumulation * batchSize * width);
+    for (let i = 0; i < accumulation; i++) patches.set(batcher.batch(step, i).patches, i * batchSize * width);
+    const each = (value: (i: number) => number) => Int32Array.from({ length: accumulation }, (_, i) => value(i));
+    const stacked = {
+      patches: hostArray(patches, [accumulation, batchSize, width]),
+      learningRate: hostArray(new Float32Array(accumulation)),
+      seed: hostArray(each(() => config.seed)),
+      // Every micro-batch draws dropout of its own.
+      step: hostArray(each((i) => step * accumulation + i)),
+    };
+    ({ state } = await programs.accumulate.repeat(accumulation, state, stacked));
+    return guarded(() => programs.apply(state, scalars(step)), () => programs.apply.findNotFinite(state, scalars(step)), step);
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    run: async (step) => {
+      const result = accumulation > 1 ? await accumulated(step) : await whole(step);
+      state = result.state;
+      return {
+        loss: result.loss.item(),
+        gradientNorm: result.gradientNorm.item(),
+        learningRate: stepLearningRate(config, step),
+      };
+    },
+  };
+};
+
+/** Turns the guard that ends a step into an error that names the culprit, found by a second, checked run. */
+const guarded = async <R>(
+  run: () => Promise<R>,
+  find: () => Promise<{ op: string; scope: string } | undefined>,
+  step: number,
+): Promise<R> => {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof NonetError) || error.code !== 'E_GUARD') throw error;
+    const culprit = await find();
+    const where = culprit ? `${culprit.op}${culprit.scope ? ` in ${culprit.scope}` : ''} gave it first` : 'no single op was found';
+    const advice = 'Lower train.learningRate or train.clip, or resume from the last checkpoint.';
+    const message = `step ${step + 1} gave NaN or infinity: ${where}. Nothing of this step was kept. ${advice}`;
+    throw new NonetError('E_NOT_FINITE', message, { step, ...culprit });
+  }
+};

@@ -1,0 +1,96 @@
+import { dirname } from 'node:path';
+import {
+  createRun,
+  latestCheckpoint,
+  loadCheckpoint,
+  lockRun,
+  openRun,
+  type RunFolder,
+  readRunConfig,
+} from '../checkpoint/index.js';
+import { setThreads } from '../compile/default-executor.js';
+import type { ConfigTree } from '../core/config.js';
+import { applyOverrides } from '../core/config.js';
+import { NonetError } from '../core/errors.js';
+import { checkConfig, type RunConfig } from './config.js';
+import type { ProgressStream } from './progress.js';
+import { runSession, type SessionStart, type TrainResult } from './session.js';
+
+export type { TrainResult } from './session.js';
+
+export interface TrainOptions {
+  /** Where the live line goes; without it nothing is shown. */
+  readonly stream?: ProgressStream;
+  /** Ends the run after the step that is being done; it is saved and can be resumed. */
+  readonly signal?: AbortSignal;
+  readonly warn?: (message: string) => void;
+}
+
+/**
+ * Trains a new run: `runs/<name>` holds its configuration, metrics and checkpoints.
+ *
+ * Throws `E_RUN` if the run exists, `E_FILE` and `E_DATA` for the data, `E_NOT_FINITE` when training blows up (the last
+ * checkpoint stays), `E_MEMORY` when it cannot fit.
+ */
+export const train = async (config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> => {
+  setThreads(config.threads);
+  const run = await createRun(config.run.root, config.run.name);
+  const initial = config.init.from ? { weights: config.init.from } : {};
+  return lockedSession(run, { config, ...initial }, options);
+};
+
+/**
+ * Goes on with a run from its latest intact checkpoint; the result is the same as if it had never stopped.
+ * Overrides that change the course of training (steps, learning rate, data, model, seed) are refused unless `force`.
+ */
+export const resume = async (
+  pathOrName: string,
+  overrides: readonly string[] = [],
+  options: TrainOptions & { root?: string; force?: boolean } = {},
+): Promise<TrainResult> => {
+  const run = await openRun(pathOrName, options.root);
+  const stored = await readRunConfig(run);
+  const tree = applyOverrides(stored, [...overrides]);
+  const config = relocated(checkConfig(tree, run.configPath, run.name), run);
+  if (!options.force) requireSameCourse(relocated(checkConfig(stored, run.configPath, run.name), run), config);
+  setThreads(config.threads);
+  const folder = await latestCheckpoint(run.path, { warn: options.warn });
+  const checkpoint = await loadCheckpoint(folder, { verify: false });
+  return lockedSession(run, { config, checkpoint }, options);
+};
+
+/** The run's own place counts, wherever it has been moved to. */
+const relocated = (config: RunConfig, run: RunFolder): RunConfig => ({
+  ...config,
+  run: { root: dirname(run.path), name: run.name },
+});
+
+const lockedSession = async (run: RunFolder, start: SessionStart, options: TrainOptions): Promise<TrainResult> => {
+  const lock = await lockRun(run.path);
+  try {
+    return await runSession(run, start, options);
+  } finally {
+    await lock.release();
+  }
+};
+
+/** Keys that may differ when a run goes on: they change no number. */
+const free = new Set(['threads', 'run', 'train.keepCheckpoints', 'train.checkpointEvery', 'train.sampleEvery', 'train.sampleBytes', 'train.evaluateEvery', 'train.evaluateBytes', 'train.minutes', 'init']);
+
+const requireSameCourse = (before: RunConfig, after: RunConfig): void => {
+  const changed = differences(before as unknown as ConfigTree, after as unknown as ConfigTree, '');
+  if (changed.length === 0) return;
+  const list = changed.join(', ');
+  const why = changed.includes('train.steps') ? 'another number of steps changes the learning rate schedule' : 'the run would no longer be one run';
+  throw new NonetError('E_RUN', `resuming with another ${list}: ${why}. Add --force if that is what you want, or start a new run with init.from.`, {
+    changed,
+  });
+};
+
+const differences = (a: unknown, b: unknown, prefix: string): string[] => {
+  if (free.has(prefix)) return [];
+  const isTree = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isTree(a) || !isTree(b)) return JSON.stringify(a) === JSON.stringify(b) ? [] : [prefix];
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].flatMap((key) => differences(a[key], b[key], prefix === '' ? key : `${prefix}.${key}`));
+};
