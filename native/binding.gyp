@@ -37,6 +37,7 @@
         'src/core/probe.cpp',
         'src/core/program.cpp',
         'src/core/reader.cpp',
+        'src/core/rotary_instruction.cpp',
         'src/core/row_decode.cpp',
         'src/core/row_instruction.cpp',
         'src/core/row_opcodes.cpp',

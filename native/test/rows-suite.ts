@@ -53,8 +53,8 @@ const binary: Record<string, Op> = {
   subtract: { op: 41, of: (a, b) => a - b },
   multiply: { op: 42, of: (a, b) => a * b },
   divide: { op: 43, of: (a, b) => a / b, positive: true },
-  max: { op: 44, of: Math.max },
-  min: { op: 45, of: Math.min },
+  max: { op: 44, of: (a, b) => Math.max(a, b) },
+  min: { op: 45, of: (a, b) => Math.min(a, b) },
   geluGradient: {
     op: 54,
     of: (x, dy) => {

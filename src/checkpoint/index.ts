@@ -1,6 +1,7 @@
 /** Checkpoints and run folders: how what was trained is kept, found again and gone on with. */
 export { type FaultPoint, faultPoint } from './fault.js';
 export { type JsonLine, lastValues, parseJsonLines } from './json-lines.js';
+export { checkpointsFolder, savedSteps, stepFolder } from './layout.js';
 export { listRuns, type RunSummary, summarizeRun } from './list-runs.js';
 export { type FindOptions, isCheckpoint, type LoadOptions, latestCheckpoint, loadCheckpoint } from './load.js';
 export { type LockHolder, lockHolder, lockRun, type RunLock } from './lock.js';

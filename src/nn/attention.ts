@@ -22,6 +22,13 @@ export interface KeyValueCache {
   readonly v: Tensor;
 }
 
+/** What an attention works on, [batch, length, heads, headDim] each; queries and keys are already turned. */
+export interface ProjectedHeads {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
 /** Self-attention in which a position sees itself and what came before it (Vaswani et al. 2017). */
 export class CausalSelfAttention {
   readonly heads: number;
@@ -59,8 +66,12 @@ export class CausalSelfAttention {
     return { y: this.output(attention({ ...operands, ...extents }, { causal: true })), cache: written };
   }
 
-  /** Queries, keys and values, [batch, length, heads, headDim] each. */
-  private project(x: Tensor, rotation: Rotation | undefined): { q: Tensor; k: Tensor; v: Tensor } {
+  /** The layer around another attention, which takes the projected heads to values like `q`: x [batch, length, width] to the same. */
+  around(x: Tensor, attend: (heads: ProjectedHeads) => Tensor, rotation?: Rotation): Tensor {
+    return this.output(attend(this.project(x, rotation)));
+  }
+
+  private project(x: Tensor, rotation: Rotation | undefined): ProjectedHeads {
     const [batch, length, width] = x.shape as readonly [number, number, number];
     const parts = split(
       scope('qkv', () => this.qkv.forward(x)),

@@ -15,7 +15,6 @@ const executor = new ReferenceExecutor();
 export const run = (f: (...args: any[]) => Tree<Tensor>, ...args: Argument[]): Promise<Result> =>
   compile(f, { executor })(...args);
 
-/** Float64 keeps what the reference executor computes; parameters and inputs are f32, so write those with `f32`. */
 export const f32 = (values: readonly number[], shape: Shape = [values.length]): HostArray =>
   new HostArray(Float32Array.from(values), shape, 'f32');
 

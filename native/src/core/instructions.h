@@ -28,5 +28,6 @@ std::unique_ptr<Instruction> decodeSkipIf(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeGuard(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeCheckFinite(InstructionReader& reader);
 std::unique_ptr<Instruction> decodePoison(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeRotary(InstructionReader& reader);
 
 }  // namespace nonet

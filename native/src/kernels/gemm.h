@@ -170,7 +170,7 @@ static void gemmTaskShape(const GemmArgs& g, long* rows, long* columns) {
   const double work = (double)g.m * (double)g.n * (double)maxLong(g.k, 1);
   const long affordable = work < kSmallestTask * kWantedTasks ? (long)(work / kSmallestTask) : kWantedTasks;
   // Packed B costs nothing per task; otherwise each task packs its columns of B, and of A^T its rows.
-  const long most = g.transA ? kRowsOfTransposedA : roundUp(g.packedB ? 120 : 510, kTileRows);
+  const long most = g.transA ? kRowsOfTransposedA : roundUp(g.packedB ? 120 : 1024, kTileRows);
   long down = ceilDiv(g.m, most);
   if (down > 1 && down < kWantedTasks) down = roundUp(down, 2);
   *rows = roundUp(ceilDiv(g.m, down), kTileRows);

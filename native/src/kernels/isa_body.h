@@ -33,6 +33,7 @@ namespace {
 #include "attention_pack.h"
 #include "attention_forward.h"
 #include "attention_backward.h"
+#include "rotary.h"
 #include "rows.h"
 
 KernelTable makeTable() {
@@ -45,6 +46,7 @@ KernelTable makeTable() {
   t.fmaProbe = fmaProbe;
   addGemmKernels(t);
   addAttentionKernels(t);
+  t.rotary = rotary;
   addRowKernels(t);
   return t;
 }

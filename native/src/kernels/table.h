@@ -59,6 +59,18 @@ struct AttentionGradientArgs {
   AttentionStrides dqStrides, dkStrides, dvStrides;
 };
 
+// Rotary positions of x [batch, length, heads, headDim]; the tables are [length, headDim / 2], `tableBatch` floats apart
+// for each batch entry (0: the same for all). y may be x.
+struct RotaryArgs {
+  long batch, length, heads, headDim;
+  long tableBatch;
+  AttentionStrides xStrides, yStrides;
+  const float* x;
+  const float* cosine;
+  const float* sine;
+  float* y;
+};
+
 // Scratch buffers are per thread, aligned to 64 bytes, their contents of no meaning between calls. Every size and task
 // function looks at shapes and flags only, never at data pointers (but for whether packedB is null).
 struct KernelTable {
@@ -88,6 +100,9 @@ struct KernelTable {
   long (*attentionBackwardTasks)(const AttentionArgs& args);
   size_t (*attentionBackwardScratchBytes)(const AttentionArgs& args);
   void (*attentionBackward)(const AttentionGradientArgs& args, long taskBegin, long taskEnd, void* scratch);
+
+  // Rows [begin, end) of batch * length.
+  void (*rotary)(const RotaryArgs& args, long begin, long end);
 
   // Row programs, random numbers, gather and scatter: fields filled by addRowKernels (rows.h).
   // >>> row kernels

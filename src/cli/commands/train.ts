@@ -21,8 +21,8 @@ export const defineTrain = (program: Command, io: CliIo): void => {
     .description(
       'Trains the model of a recipe; the run is kept under runs/. Ctrl-C finishes the step, saves and says how to go on.',
     )
-    .argument('[RECIPE] [key=value...]', 'a recipe, and settings that replace its own')
-    .argument('[settings...]')
+    .argument('[RECIPE]', 'a recipe (.yaml or .json)')
+    .argument('[key=value...]', 'settings that replace its own')
     .option('--resume <RUN>', 'go on with a run from its latest checkpoint; no recipe then')
     .option('--force', 'resume although a setting changes the course of training, such as train.steps')
     .option('--plain', 'plain lines instead of one live line')

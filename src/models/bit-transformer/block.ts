@@ -4,6 +4,7 @@ import {
   FeedForward,
   type KeyValueCache,
   LayerNorm,
+  type ProjectedHeads,
   RMSNorm,
   type Rotation,
 } from '../../nn/index.js';
@@ -44,6 +45,12 @@ export class Block {
   decode(x: Tensor, cache: KeyValueCache, position: Tensor, rotation?: Rotation): { y: Tensor; cache: KeyValueCache } {
     const attended = scope('attention', () => this.attention.decode(this.normalised(x), cache, position, rotation));
     return { y: this.feed(add(x, attended.y)), cache: attended.cache };
+  }
+
+  /** The same with another attention; see `CausalSelfAttention.around`. */
+  around(x: Tensor, attend: (heads: ProjectedHeads) => Tensor, rotation?: Rotation): Tensor {
+    const attended = scope('attention', () => this.attention.around(this.normalised(x), attend, rotation));
+    return this.feed(add(x, attended));
   }
 
   private normalised(x: Tensor): Tensor {

@@ -31,7 +31,7 @@ export const decode = (model: BitTransformer, cache: Tree<Tensor>, inputs: Tenso
 };
 
 /** States come back from the engine as records, so blocks are looked up by key. */
-const cacheOf = (cache: Tree<Tensor>, block: number): KeyValueCache => {
+export const cacheOf = (cache: Tree<Tensor>, block: number): KeyValueCache => {
   const { k, v } = (cache as unknown as Record<string, Partial<KeyValueCache> | undefined>)[block] ?? {};
   if (k instanceof Tensor && v instanceof Tensor && k.shape.length === 3) return { k, v };
   const got = k instanceof Tensor ? describeType(k) : 'nothing';

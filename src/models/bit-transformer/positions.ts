@@ -42,13 +42,18 @@ export class Positions {
     return this.values(length, rows);
   }
 
-  /**
-   * For `count` positions from `start` (i32 [batch]) on: leading axis batch. Positions beyond the context length take the
-   * values of the last one.
-   */
+  /** For `count` positions from `start` (i32 [batch]) on; see `at`. */
   from(start: Tensor, count: number): PositionValues {
-    const position = minimum(add(expandDims(start, -1), iota(count)), this.length - 1); // i32 [batch, count]
-    return this.values(this.length, (table) => gather(table, position));
+    return this.at(add(expandDims(start, -1), iota(count))); // i32 [batch, count]
+  }
+
+  /**
+   * For positions in any order (i32 [batch, n]): leading axis batch. Positions beyond the context length take the values of
+   * the last one.
+   */
+  at(position: Tensor): PositionValues {
+    const inside = minimum(position, this.length - 1);
+    return this.values(this.length, (table) => gather(table, inside));
   }
 
   /** `rows` picks from tables [length, ...] of at least the first `length` positions. */

@@ -1,0 +1,146 @@
+import type { KeyValueCache, ProjectedHeads } from '../../nn/index.js';
+import {
+  add,
+  attentionWithLogSumExp,
+  concat,
+  constantArray,
+  div,
+  exp,
+  expandDims,
+  gather,
+  maximum,
+  mul,
+  reshape,
+  scope,
+  slice,
+  sub,
+  type Tensor,
+  type Tree,
+  takeAlong,
+  transpose,
+} from '../../tensor/index.js';
+import { cacheOf } from './decode.js';
+import type { BitTransformer } from './model.js';
+
+/*
+ * Where a patch is shorter than a byte, the distribution of the next byte needs every way that the byte can begin. All
+ * prefixes of whole patches form a tree below the last known patch; since each is known, all of them go through the layers
+ * side by side in one pass: a token attends to the cache and to its own ancestors.
+ */
+
+const byteBits = 8;
+
+/** The prefixes of a byte in whole patches, level by level; token 0 is the last known patch. */
+interface PrefixTree {
+  /** How many patches of the byte lead to each token, the token's own included. */
+  readonly depths: readonly number[];
+  /** The patch that each token is; 0 for token 0, which is only known at run time. */
+  readonly patches: readonly number[];
+  /** Tokens that token t sees in the tree, from token 0 to itself, in `ancestors[t]`. */
+  readonly ancestors: readonly (readonly number[])[];
+}
+
+/** Number of the first token of a level: all shorter prefixes come before it. */
+const levelStart = (level: number, bitsPerPatch: number): number =>
+  (2 ** (bitsPerPatch * level) - 1) / (2 ** bitsPerPatch - 1);
+
+/** Number of the token of a prefix of `level` patches with value `prefix`. */
+const tokenOf = (level: number, prefix: number, bitsPerPatch: number): number =>
+  levelStart(level, bitsPerPatch) + prefix;
+
+const prefixTree = (bitsPerPatch: number): PrefixTree => {
+  const depths: number[] = [];
+  const patches: number[] = [];
+  const ancestors: number[][] = [];
+  for (let level = 0; level * bitsPerPatch < byteBits; level++) {
+    for (let prefix = 0; prefix < 2 ** (bitsPerPatch * level); prefix++) {
+      depths.push(level);
+      patches.push(prefix & (2 ** bitsPerPatch - 1));
+      const shorter = Array.from({ length: level + 1 }, (_, l) => prefix >> (bitsPerPatch * (level - l)));
+      ancestors.push(shorter.map((value, l) => tokenOf(l, value, bitsPerPatch)));
+    }
+  }
+  return { depths, patches, ancestors };
+};
+
+/**
+ * Node logits of every prefix of the coming byte, [B, N, 2^P - 1]: N = 255 prefixes for patches of one bit, 1 for patches
+ * of a whole byte. The cache holds `position[b]` (i32 [B]) patches of row b, `lastPatch` (i32 [B]) follows on them. The cache
+ * is only read. To be called within `bind`.
+ */
+export const decodeTree = (model: BitTransformer, cache: Tree<Tensor>, lastPatch: Tensor, position: Tensor): Tensor => {
+  const tree = prefixTree(model.bitsPerPatch);
+  const [batch, tokens] = [lastPatch.shape[0]!, tree.depths.length];
+  const below = Array.from({ length: batch }, () => tree.patches.slice(1)).flat();
+  const first = expandDims(lastPatch, -1); // [B, 1]
+  const inputs = tokens === 1 ? first : concat([first, constantArray(below, [batch, tokens - 1], 'i32')], 1); // [B, N]
+  const depths = constantArray(tree.depths, [1, tokens], 'i32');
+  const values = scope('positions', () => model.positions.at(add(expandDims(position, -1), depths)));
+  let x = model.embed(inputs, values.added); // [B, N, dModel]
+  model.blocks.forEach((block, i) => {
+    const attend = (heads: ProjectedHeads): Tensor => treeAttention(tree, heads, cacheOf(cache, i), position);
+    x = scope(`blocks.${i}`, () => block.around(x, attend, values.rotation));
+  });
+  return model.predict(x);
+};
+
+/** Attention over the cache and over the ancestors, each a softmax of its own, weighed by what their exponentials sum to. */
+const treeAttention = (tree: PrefixTree, heads: ProjectedHeads, cache: KeyValueCache, position: Tensor): Tensor => {
+  const { q } = heads;
+  const [batch, tokens, count, headDim] = q.shape as readonly [number, number, number, number];
+  const perHead = (rows: Tensor): Tensor => reshape(rows, [batch, rows.shape[1]!, count, headDim]);
+  const context = attentionWithLogSumExp({ q, k: perHead(cache.k), v: perHead(cache.v), keyLength: position });
+  const own = ancestorAttention(tree, heads);
+  const contextSum = transpose(context.logSumExp, [0, 2, 1]); // [B, N, H], -infinity where the cache is empty
+  const ownSum = reshape(own.logSumExp, [batch, tokens, count]); // finite: every token sees itself
+  const greatest = maximum(contextSum, ownSum);
+  const [ofContext, ofOwn] = [exp(sub(contextSum, greatest)), exp(sub(ownSum, greatest))];
+  const total = add(ofContext, ofOwn);
+  const share = (part: Tensor): Tensor => expandDims(div(part, total), -1); // [B, N, H, 1]
+  const ownValues = reshape(own.o, q.shape);
+  return add(mul(share(ofContext), context.o), mul(share(ofOwn), ownValues));
+};
+
+/** Every token is a row of the batch with one query, [B N, 1, H, headDim], and its ancestors are the keys. */
+const ancestorAttention = (tree: PrefixTree, { q, k, v }: ProjectedHeads): { o: Tensor; logSumExp: Tensor } => {
+  const [batch, tokens, count, headDim] = q.shape as readonly [number, number, number, number];
+  const longest = Math.max(...tree.depths) + 1;
+  const rows = Array.from({ length: batch }, (_, b) =>
+    // Places beyond the last ancestor are not looked at; they repeat it.
+    tree.ancestors.map((line) => Array.from({ length: longest }, (_, i) => b * tokens + (line[i] ?? line.at(-1)!))),
+  );
+  const index = constantArray(rows.flat(2), [batch * tokens, longest], 'i32');
+  const lineOf = (x: Tensor): Tensor => {
+    const table = reshape(x, [batch * tokens, count * headDim]);
+    return reshape(gather(table, index), [batch * tokens, longest, count, headDim]);
+  };
+  const lengths = Array.from({ length: batch }, () => tree.depths.map((depth) => depth + 1)).flat();
+  return attentionWithLogSumExp({
+    q: reshape(q, [batch * tokens, 1, count, headDim]),
+    k: lineOf(k),
+    v: lineOf(v),
+    keyLength: constantArray(lengths, [batch * tokens], 'i32'),
+  });
+};
+
+/**
+ * The bits of a byte as one binary tree in heap order: the nodes of `decodeTree` (or of the last position of `decode`, where
+ * a patch holds a whole byte), [B, N, 2^P - 1], to [B, 255].
+ */
+export const byteNodes = (nodes: Tensor): Tensor => {
+  const [batch, tokens, inner] = nodes.shape as readonly [number, number, number];
+  const all = reshape(nodes, [batch, tokens * inner]);
+  // A patch that begins with the byte has the nodes of the byte first.
+  if (tokens === 1 && inner >= 255) return slice(all, { start: 0, end: 255 });
+  const bitsPerPatch = Math.log2(inner + 1);
+  const index: number[] = [];
+  for (let bit = 0; bit < byteBits; bit++) {
+    const [level, inPatch] = [Math.floor(bit / bitsPerPatch), bit % bitsPerPatch];
+    for (let value = 0; value < 2 ** bit; value++) {
+      const token = tokenOf(level, value >> inPatch, bitsPerPatch);
+      index.push(token * inner + 2 ** inPatch - 1 + (value & (2 ** inPatch - 1)));
+    }
+  }
+  const forAll = Array.from({ length: batch }, () => index).flat();
+  return takeAlong(all, constantArray(forAll, [batch, 255], 'i32'));
+};
