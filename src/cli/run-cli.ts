@@ -56,7 +56,10 @@ const createProgram = (io: CliIo): Command => {
       getErrHelpWidth: () => io.err.columns ?? 100,
     })
     .exitOverride()
-    .addHelpText('after', '\nStart with:\n  nonet quickstart            a first model in about a minute\n  nonet init book.txt         a recipe for your own text');
+    .addHelpText(
+      'after',
+      '\nStart with:\n  nonet quickstart            a first model in about a minute\n  nonet init book.txt         a recipe for your own text',
+    );
   for (const define of commands) define(program, io);
   return program;
 };

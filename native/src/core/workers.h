@@ -50,10 +50,22 @@ template <class T> class PromiseWorker : public Napi::AsyncWorker {
     }
     compute = nullptr;  // lets go of the buffers
   }
-  void OnOK() override { deferred.Resolve(convert(Env(), result)); }
-  void OnError(const Napi::Error& error) override { deferred.Reject(errorWithCode(Env(), error.Message(), code).Value()); }
+  void OnOK() override {
+    settle([this] { deferred.Resolve(convert(Env(), result)); });
+  }
+  void OnError(const Napi::Error& error) override {
+    settle([&] { deferred.Reject(errorWithCode(Env(), error.Message(), code).Value()); });
+  }
 
  private:
+  // An environment that is ending runs no JavaScript: nobody is left to hear of the result.
+  template <class F> void settle(F&& f) {
+    try {
+      f();
+    } catch (const Napi::Error&) {
+    }
+  }
+
   PromiseWorker(Napi::Env env, Compute c, Convert v)
       : Napi::AsyncWorker(env), compute(std::move(c)), convert(std::move(v)), deferred(Napi::Promise::Deferred::New(env)) {}
 

@@ -15,6 +15,8 @@ NONET_INLINE bool hasFewRows(const GemmArgs& g) {
 NONET_INLINE long rowsOfBlockA(const GemmArgs& g) { return minLong(roundUp(g.m, kTileRows), kRowsOfTransposedA); }
 NONET_INLINE bool sumsApart(const GemmArgs& g) { return g.accumulate && kBlock(g.k) < g.k; }
 
+NONET_INLINE long sumFloats(const GemmArgs& g) { return minLong(g.m, kSumRows) * kSumColumns; }
+
 // One tile; columns past the edge go through a buffer.
 NONET_INLINE void runTile(const TileKernels& kernels, long rows, long columns, Tile& t, float* c, long ldc) {
   if (columns >= kPanel) {
@@ -116,7 +118,7 @@ static void gemmAddTotals(const GemmArgs& g, long rowBegin, long rowEnd, long co
       totals.ldc = kSumColumns;
       // Offset in integers: the rectangle's origin would lie before the buffer.
       totals.c = (float*)((uintptr_t)scratch - sizeof(float) * (uintptr_t)(i0 * kSumColumns + j0));
-      gemm(totals, i0, i1, j0, j1, scratch + kSumRows * kSumColumns);
+      gemm(totals, i0, i1, j0, j1, scratch + sumFloats(g));
       for (long i = i0; i < i1; i++)
         for (long j = j0; j < j1; j++) g.c[i * g.ldc + j] += scratch[(i - i0) * kSumColumns + (j - j0)];
     }
@@ -145,7 +147,7 @@ static size_t gemmScratchBytes(const GemmArgs& g) {
     floats = roundUp(kTileRows * roundUp(kc, kChunk), 16);
     if (!g.packedB) floats += minLong(roundUp(g.n, kPanel), stripColumns(kc)) * kc;
   }
-  if (sumsApart(g)) floats += kSumRows * kSumColumns;
+  if (sumsApart(g)) floats += sumFloats(g);
   return sizeof(float) * (size_t)roundUp(floats, 16);
 }
 

@@ -30,7 +30,8 @@ export const defineConfig = (program: Command, io: CliIo): void => {
 const printConfig = async (values: readonly string[], { json, keys, schema }: Options, io: CliIo): Promise<void> => {
   const { runConfigSchema, resolveConfig } = await import('../../train/config.js');
   if (keys || schema) {
-    if (values.length > 0) throw new NonetError('E_USAGE', `--${keys ? 'keys' : 'schema'} is about all recipes: leave ${values[0]} out.`);
+    if (values.length > 0)
+      throw new NonetError('E_USAGE', `--${keys ? 'keys' : 'schema'} is about all recipes: leave ${values[0]} out.`);
     if (keys && schema) throw new NonetError('E_USAGE', 'choose one of --keys and --schema.');
     const { jsonSchema, knownKeys } = await import('../../core/config.js');
     if (schema) printJson(io, jsonSchema(runConfigSchema));

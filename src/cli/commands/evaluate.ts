@@ -30,7 +30,10 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .option('--threads <N>', 'native threads', wholeNumber(1))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
     .option('--json', 'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }')
-    .addHelpText('after', '\nExamples:\n  nonet evaluate quickstart --stride 16\n  nonet evaluate quickstart --data letter.txt --per-byte')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  nonet evaluate quickstart --stride 16\n  nonet evaluate quickstart --data letter.txt --per-byte',
+    )
     .action((run: string, options: Options) => runEvaluate(run, options, io));
 };
 
@@ -47,8 +50,8 @@ const runEvaluate = async (run: string, options: Options, io: CliIo): Promise<vo
     checkpoint,
     root,
     warn: warnOn(io),
-    // The colours are what was asked for; compressors take their time.
-    compressors: !perByte,
+    // Who looks at colours does not wait for compressors.
+    compressors: !perByte || json === true,
     onProgress: counter.show,
   }).finally(counter.clear);
   if (json) return printJson(io, evaluationJson(evaluation, evaluation.perByte));

@@ -32,9 +32,21 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
         'Several prompts are worked on at once; the same seed gives the same text on any number of threads.',
     )
     .argument('<RUN>', 'a run (name or folder) or the folder of a checkpoint')
-    .option('--prompt <TEXT>', 'text to go on from; may be repeated', (text) => void sources.push({ kind: 'text', text }))
-    .option('--prompt-file <FILE>', 'the same from a file (- is standard input)', (path) => void sources.push({ kind: 'file', path }))
-    .option('--prompt-hex <HEX>', 'the same as hexadecimal digits', (digits) => void sources.push({ kind: 'hex', digits }))
+    .option(
+      '--prompt <TEXT>',
+      'text to go on from; may be repeated',
+      (text) => void sources.push({ kind: 'text', text }),
+    )
+    .option(
+      '--prompt-file <FILE>',
+      'the same from a file (- is standard input)',
+      (path) => void sources.push({ kind: 'file', path }),
+    )
+    .option(
+      '--prompt-hex <HEX>',
+      'the same as hexadecimal digits',
+      (digits) => void sources.push({ kind: 'hex', digits }),
+    )
     .option('--bytes <N>', 'the most bytes to make', wholeNumber(1), 200)
     .option('--temperature <T>', 'below 1: likelier bytes; 0: always the likeliest', decimal, 0.8)
     .option('--top-p <P>', 'only the likeliest bytes that make up this share of the probability', decimal, 1)
@@ -43,17 +55,27 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
     .option('--stop <TEXT>', 'end before this text; may be repeated', repeated)
     .option('--utf8', 'only bytes that keep the text valid UTF-8')
     .addOption(
-      new Option('--parity <HOW>', 'parity bits: computed, or sampled and checked').choices(['construct', 'sample']).default('construct'),
+      new Option('--parity <HOW>', 'parity bits: computed, or sampled and checked')
+        .choices(['construct', 'sample'])
+        .default('construct'),
     )
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
     .option('--threads <N>', 'native threads', wholeNumber(1))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
     .option('--json', 'print { rows: [{ prompt, text, hex, stopReason, parityErrors }], bytesPerSecond, slid }')
-    .addHelpText('after', '\nExample:\n  nonet generate quickstart --prompt "Call me " --bytes 300 --temperature 0.7 --utf8')
+    .addHelpText(
+      'after',
+      '\nExample:\n  nonet generate quickstart --prompt "Call me " --bytes 300 --temperature 0.7 --utf8',
+    )
     .action((run: string, options: Options) => runGenerate(run, sources, options, io));
 };
 
-const runGenerate = async (run: string, sources: readonly PromptSource[], options: Options, io: CliIo): Promise<void> => {
+const runGenerate = async (
+  run: string,
+  sources: readonly PromptSource[],
+  options: Options,
+  io: CliIo,
+): Promise<void> => {
   const prompts = await readPrompts(sources.length > 0 ? sources : [{ kind: 'text', text: '' }]);
   const { loadRun } = await import('../../train/load.js');
   const { generate } = await import('../../generate/index.js');

@@ -3,8 +3,8 @@ import { NonetError } from '../../core/errors.js';
 import { interruptible } from '../interrupt.js';
 import { type CliIo, warnOn } from '../io.js';
 import { recipeAndSettings } from '../parse.js';
-import { runArgument } from '../run-argument.js';
 import { trainReport } from '../render/train-report.js';
+import { runArgument } from '../run-argument.js';
 
 interface Options {
   readonly resume?: string;
@@ -40,7 +40,8 @@ export const defineTrain = (program: Command, io: CliIo): void => {
 };
 
 const runTrain = async (values: readonly string[], { resume: run, force, plain, root }: Options, io: CliIo) => {
-  if (run === undefined && force) throw new NonetError('E_USAGE', '--force belongs to --resume: a new run takes any setting.');
+  if (run === undefined && force)
+    throw new NonetError('E_USAGE', '--force belongs to --resume: a new run takes any setting.');
   const { resume, train } = await import('../../train/trainer.js');
   const { resolveConfig } = await import('../../train/config.js');
   const stream = plain ? { write: (text: string) => io.err.write(text) } : io.err;

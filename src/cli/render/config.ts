@@ -5,7 +5,11 @@ import { wrapped } from './wrap.js';
 export const keyList = (keys: readonly KnownKey[], width: number): string =>
   keys
     .map((key) => {
-      const fallback = key.required ? 'required' : key.default === undefined ? 'optional' : `default ${JSON.stringify(key.default)}`;
+      const fallback = key.required
+        ? 'required'
+        : key.default === undefined
+          ? 'optional'
+          : `default ${JSON.stringify(key.default)}`;
       const help = key.help === '' ? '' : wrapped(key.help, width, '    ');
       return `${key.key}\n${wrapped(`${key.type}; ${fallback}`, width, '    ')}${help}`;
     })

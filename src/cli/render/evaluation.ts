@@ -19,7 +19,12 @@ export const evaluationReport = (evaluation: EvaluationFigures): string => {
   const windows = stride === null ? 'windows that do not overlap' : `windows that move on by ${stride} bytes`;
   return (
     `${bitsPerByte.toFixed(4)} bits per byte over ${formatCount(bytes)} bytes, in ${windows} of ${context} patches\n` +
-    facts([['parity bits', parityCrossEntropy === null ? undefined : `${parityCrossEntropy.toFixed(5)} nats of cross entropy, apart`]]) +
+    facts([
+      [
+        'parity bits',
+        parityCrossEntropy === null ? undefined : `${parityCrossEntropy.toFixed(5)} nats of cross entropy, apart`,
+      ],
+    ]) +
     comparison(bitsPerByte, compressors)
   );
 };

@@ -19,7 +19,10 @@ export const planTable = (plan: PlanFigures, steps: number): string =>
     ['parameters', `${formatCount(plan.parameters)} (${grouped(plan.parameters)})`],
     ['peak memory', `${formatBytes(plan.peakBytes)}, of it ${formatBytes(plan.activationBytes)} for activations`],
     ['work per step', `${formatCount(plan.flopsPerStep)}FLOP`],
-    ['data per step', `${formatBytes(plan.bytesPerStep)}, ${formatBytes(plan.bytesPerStep * steps)} in all ${grouped(steps)} steps`],
+    [
+      'data per step',
+      `${formatBytes(plan.bytesPerStep)}, ${formatBytes(plan.bytesPerStep * steps)} in all ${grouped(steps)} steps`,
+    ],
     ['time per step', duration(plan.secondsPerStep)],
     ['time in all', duration(plan.totalSeconds)],
   ]);

@@ -49,7 +49,9 @@ export const surpriseTable = (bytes: Uint8Array, surprise: Float32Array): string
       ...Array.from(bytes, (byte, offset) => [
         String(offset),
         byte.toString(16).padStart(2, '0'),
-        byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : JSON.stringify(String.fromCharCode(byte)).slice(1, -1).slice(0, 6),
+        byte > 0x20 && byte < 0x7f
+          ? String.fromCharCode(byte)
+          : JSON.stringify(String.fromCharCode(byte)).slice(1, -1).slice(0, 6),
         (surprise[offset] ?? Number.NaN).toFixed(3),
       ]),
     ],

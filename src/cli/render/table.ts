@@ -21,7 +21,11 @@ export const table = (rows: readonly (readonly string[])[], align: readonly Alig
 
 /** Names and values in two columns, indented; entries without a value are left out. */
 export const facts = (entries: readonly (readonly [name: string, value: string | undefined])[]): string =>
-  table(entries.filter((entry): entry is [string, string] => entry[1] !== undefined).map(([name, value]) => [`  ${name}`, value]));
+  table(
+    entries
+      .filter((entry): entry is [string, string] => entry[1] !== undefined)
+      .map(([name, value]) => [`  ${name}`, value]),
+  );
 
 const padded = (cell: string, width: number, align: Align): string => {
   const space = ' '.repeat(width - displayWidth(cell));

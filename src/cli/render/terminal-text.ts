@@ -14,4 +14,5 @@ export const terminalDecoder = (): { push(bytes: Uint8Array): string; end(): str
 /** {@link terminalDecoder} for bytes that are all there. */
 export const terminalText = (bytes: Uint8Array): string => harmless(new TextDecoder('utf-8').decode(bytes));
 
-const harmless = (text: string): string => text.replace(/\p{Cc}/gu, (character) => ('\n\t'.includes(character) ? character : '\ufffd'));
+const harmless = (text: string): string =>
+  text.replace(/\p{Cc}/gu, (character) => ('\n\t'.includes(character) ? character : '\ufffd'));

@@ -27,7 +27,10 @@ export const trainReport = (result: TrainFigures, run: string): string => {
   return (
     `trained ${steps} steps in ${formatDuration(seconds)}\n` +
     facts([
-      ['validation', validation && `${validation.bitsPerByte.toFixed(4)} bits per byte over ${formatCount(validation.bytes)} bytes`],
+      [
+        'validation',
+        validation && `${validation.bitsPerByte.toFixed(4)} bits per byte over ${formatCount(validation.bytes)} bytes`,
+      ],
       ['parity bits', parity(validation?.parityCrossEntropy)],
       ['parameters', formatCount(result.parameters)],
       ['speed', speed(result)],
@@ -38,7 +41,11 @@ export const trainReport = (result: TrainFigures, run: string): string => {
 };
 
 /** `1.2 MB/s, 80.1 GFLOP/s, 52.0% of peak`. */
-export const speed = ({ bytesPerSecond, gflops, peakShare }: Pick<TrainFigures, 'bytesPerSecond' | 'gflops' | 'peakShare'>): string =>
+export const speed = ({
+  bytesPerSecond,
+  gflops,
+  peakShare,
+}: Pick<TrainFigures, 'bytesPerSecond' | 'gflops' | 'peakShare'>): string =>
   [
     formatRate(bytesPerSecond, 'B'),
     formatRate(gflops * 1e9, 'FLOP'),

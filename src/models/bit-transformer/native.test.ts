@@ -19,10 +19,10 @@ const isArray = (value: unknown): value is HostArray => value instanceof HostArr
 /** Leaves by path, so that a failure names the tensor. */
 const differences = (a: Tree<HostArray>, b: Tree<HostArray>): [path: string, greatest: number][] => {
   const others = new Map(treeLeaves(b, isArray).map(({ path, value }) => [path, value.data]));
-  return treeLeaves(a, isArray).map(({ path, value }) => [
-    path,
-    value.data.reduce((worst: number, x: number, i: number) => Math.max(worst, Math.abs(x - others.get(path)![i]!)), 0),
-  ]);
+  return treeLeaves(a, isArray).map(({ path, value }) => {
+    const other = others.get(path)!;
+    return [path, Math.max(...Array.from(value.data, (x, i) => Math.abs(x - other[i]!)))];
+  });
 };
 
 describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]>([

@@ -1,0 +1,3 @@
+export { createGenerator, type GenerateResult, type Generator, generate } from './generate.js';
+export type { GenerateOptions } from './prompts.js';
+export type { GeneratedRow, StopReason } from './row.js';

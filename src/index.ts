@@ -1,0 +1,22 @@
+/**
+ * nonet: training, inspecting and generating with tokenizer-free language models over bits and bytes.
+ *
+ * @packageDocumentation
+ */
+
+export * from './checkpoint/index.js';
+export * from './codec/index.js';
+export { type Argument, type Compiled, type CompileOptions, compile } from './compile/compile.js';
+export { defaultExecutor, setThreads } from './compile/default-executor.js';
+export type { Executor, ProgramPlan } from './compile/executor.js';
+export { HostArray, hostArray, scalar, type TypedArray, zeros } from './compile/host-array.js';
+export { ReferenceExecutor } from './compile/reference/executor.js';
+export { State } from './compile/state.js';
+export { type ErrorCode, NonetError } from './core/errors.js';
+export * from './data/index.js';
+export * from './models/index.js';
+export * as nn from './nn/index.js';
+export * as optim from './optim/index.js';
+export * as ops from './tensor/index.js';
+export { Tensor } from './tensor/graph.js';
+export { customGradient, grad, recompute, valueAndGrad, vjp } from './transform/index.js';
