@@ -203,4 +203,10 @@ export const values = (count: number, seed = 1, scale = 2): Float32Array => {
   });
 };
 
+/** An array of a float type, by dtype code. */
+export const realArray = (dtype: number, content: number | ArrayLike<number>): Float32Array | Float64Array => {
+  if (typeof content === 'number') return dtype === f32 ? new Float32Array(content) : new Float64Array(content);
+  return dtype === f32 ? Float32Array.from(content) : Float64Array.from(content);
+};
+
 export const bitsOf = (data: Data): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

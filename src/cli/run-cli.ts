@@ -20,11 +20,13 @@ import { reportError } from './report-error.js';
  * const code = await runCli(['runs', 'list', '--json'], { out: process.stdout, err: process.stderr, env: process.env });
  */
 export const runCli = async (argv: readonly string[], io: CliIo): Promise<number> => {
+  const program = createProgram(io);
   try {
-    await createProgram(io).parseAsync([...argv], { from: 'user' });
+    await program.parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
-    return reportError(error, io, { json: argv.includes('--json') });
+    const command = program.commands.find((known) => known.name() === argv[0])?.name();
+    return reportError(error, io, { json: argv.includes('--json'), command });
   }
 };
 

@@ -66,11 +66,15 @@ export class CausalSelfAttention {
     return { y: this.output(attention({ ...operands, ...extents }, { causal: true })), cache: written };
   }
 
-  /** The layer around another attention, which takes the projected heads to values like `q`: x [batch, length, width] to the same. */
+  /**
+   * The layer around another attention, which takes the projected heads to values in the shape of `q`: x [batch, length, width]
+   * to the same.
+   */
   around(x: Tensor, attend: (heads: ProjectedHeads) => Tensor, rotation?: Rotation): Tensor {
     return this.output(attend(this.project(x, rotation)));
   }
 
+  /** Queries, keys and values. */
   private project(x: Tensor, rotation: Rotation | undefined): ProjectedHeads {
     const [batch, length, width] = x.shape as readonly [number, number, number];
     const parts = split(

@@ -65,6 +65,7 @@ class Gemm : public Instruction {
     if (args.ldc < args.n) reader.fail("ldc is below the width of C");
     if (extentUnit != 0 && !extent.present()) reader.fail("extentUnit without an extent operand");
     if (extentUnit > 0 && (batch0 > 1 || batch1 > 1)) reader.fail("a row extent with several batches");
+    if ((batch0 > 1 && step0[2] == 0) || (batch1 > 1 && step1[2] == 0)) reader.fail("several batches write one place");
     if (attached && (batch0 != 1 || batch1 != 1)) reader.fail("an attached row program with several batches");
     const int64_t rowsA = args.transA ? args.k : args.m, columnsA = args.transA ? args.m : args.k;
     reader.check(a, "A", Access::read, 4,

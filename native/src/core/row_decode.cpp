@@ -49,6 +49,7 @@ class RowDecoder {
     for (int64_t i = 0; i < slotCount; i++) {
       if (out.slots[i].shape == RowShape::sum && !summed[i]) reader.fail("a sum slot that no instruction writes");
     }
+    if (!writesMemory && !out.hasSums) out.code.clear();  // nothing would be seen of it
     planBlocks();
     program.slots = out.slots.data();
     program.slotCount = (long)out.slots.size();
@@ -233,6 +234,7 @@ class RowDecoder {
     if (slot.shape == RowShape::column || slot.shape == RowShape::scalar) reader.fail("writes a column or scalar slot");
     if (slot.operand >= 0 && slot.shape != RowShape::sum) {
       checkRange(slot, Access::write);
+      writesMemory = true;
       if (slot.shape == RowShape::row) writesRows = true;
     }
     const bool direct = isDirect(slot);
@@ -291,7 +293,7 @@ class RowDecoder {
   RowProgramInstruction& out;
   std::vector<int> shadowOf;
   std::vector<bool> loaded, summed;
-  bool hasRowReductions = false, writesRows = false;
+  bool hasRowReductions = false, writesRows = false, writesMemory = false;
 };
 
 }  // namespace

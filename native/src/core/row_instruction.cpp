@@ -18,6 +18,7 @@ void RowProgramInstruction::prepare(const Execution& execution, RowRun& run) con
 }
 
 void RowProgramInstruction::run(Execution& execution) const {
+  if (code.empty()) return;
   RowRun run;
   prepare(execution, run);
   if (flat) {

@@ -8,7 +8,7 @@ export const defineDoctor = (program: Command, io: CliIo): void => {
     .command('doctor')
     .summary('what this machine can do, measured')
     .description(
-      'Tells which engine serves and measures what it reaches here: multiply-adds, matrix products, bandwidth by working\n' +
+      'Tells which engine serves and measures what it reaches here: multiply-adds, matrix products, bandwidth by working ' +
         'set, and what a second thread adds. Takes a few seconds.',
     )
     .option('--json', 'print JSON')

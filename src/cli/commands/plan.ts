@@ -9,7 +9,7 @@ export const definePlan = (program: Command, io: CliIo): void => {
     .command('plan')
     .summary('what a recipe takes: parameters, memory, work, time')
     .description(
-      'Tells what training a recipe takes, before it starts: parameters, peak memory, work and data of a step, and the\n' +
+      'Tells what training a recipe takes, before it starts: parameters, peak memory, work and data of a step, and the ' +
         'time to expect from the measured speed of this machine.',
     )
     .argument('<RECIPE>', 'a recipe (.yaml or .json)')
@@ -26,6 +26,6 @@ export const definePlan = (program: Command, io: CliIo): void => {
       const plan = await planRun(config);
       plan.warnings.forEach(warnOn(io));
       if (json) printJson(io, planJson(plan));
-      else io.out.write(planTable(plan, config.train.steps));
+      else io.out.write(planTable(plan, config.train));
     });
 };

@@ -13,7 +13,7 @@ export const defineQuickstart = (program: Command, io: CliIo): void => {
     .command('quickstart')
     .summary('a first model on a real book, in about a minute')
     .description(
-      'Trains a small model on Moby Dick for about a minute, sets its bits per byte beside those of compressors and shows\n' +
+      'Trains a small model on Moby Dick for about a minute, sets its bits per byte beside those of compressors and shows ' +
         'what it writes. The run is kept as runs/quickstart; a second quickstart replaces it.',
     )
     .argument('[key=value...]', 'settings that replace those of the recipe')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { NonetError } from '../../core/errors.js';
 import { interruptible } from '../interrupt.js';
-import { type CliIo, warnOn } from '../io.js';
+import { type CliIo, printJson, warnOn } from '../io.js';
 import { recipeAndSettings } from '../parse.js';
 import { trainReport } from '../render/train-report.js';
 import { runArgument } from '../run-argument.js';
@@ -11,6 +11,7 @@ interface Options {
   readonly force?: boolean;
   readonly plain?: boolean;
   readonly root: string;
+  readonly json?: boolean;
 }
 
 /** `nonet train`. */
@@ -27,6 +28,10 @@ export const defineTrain = (program: Command, io: CliIo): void => {
     .option('--force', 'resume although a setting changes the course of training, such as train.steps')
     .option('--plain', 'plain lines instead of one live line')
     .option('--root <FOLDER>', 'where the run to resume lies', 'runs')
+    .option(
+      '--json',
+      'print { runFolder, steps, seconds, bytesPerSecond, gflops, parameters, validation, ... } at the end',
+    )
     .usage('[options] RECIPE [key=value...]\n       nonet train [options] --resume RUN [key=value...]')
     .addHelpText(
       'after',
@@ -39,7 +44,7 @@ export const defineTrain = (program: Command, io: CliIo): void => {
     });
 };
 
-const runTrain = async (values: readonly string[], { resume: run, force, plain, root }: Options, io: CliIo) => {
+const runTrain = async (values: readonly string[], { resume: run, force, plain, root, json }: Options, io: CliIo) => {
   if (run === undefined && force)
     throw new NonetError('E_USAGE', '--force belongs to --resume: a new run takes any setting.');
   const { resume, train } = await import('../../train/trainer.js');
@@ -54,7 +59,8 @@ const runTrain = async (values: readonly string[], { resume: run, force, plain, 
     },
     () => void io.err.write('\nfinishing the step and saving; Ctrl-C again ends at once\n'),
   );
-  io.out.write(trainReport(result, runArgument(result.runFolder)));
+  if (json) printJson(io, result);
+  else io.out.write(trainReport(result, runArgument(result.runFolder)));
 };
 
 const settingsOnly = (values: readonly string[]): readonly string[] => {

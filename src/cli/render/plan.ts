@@ -13,19 +13,33 @@ export interface PlanFigures {
   readonly totalSeconds: number | null;
 }
 
+/** How long a run is to be: steps, or minutes that a speed probe turns into steps. */
+export interface PlannedLength {
+  readonly steps: number;
+  readonly minutes?: number;
+}
+
 /** The figures of a plan for people. */
-export const planTable = (plan: PlanFigures, steps: number): string =>
-  facts([
+export const planTable = (plan: PlanFigures, length: PlannedLength): string => {
+  const { secondsPerStep, bytesPerStep } = plan;
+  const steps = stepsOf(plan, length);
+  const total = length.minutes === undefined ? plan.totalSeconds : length.minutes * 60;
+  return facts([
     ['parameters', `${formatCount(plan.parameters)} (${grouped(plan.parameters)})`],
     ['peak memory', `${formatBytes(plan.peakBytes)}, of it ${formatBytes(plan.activationBytes)} for activations`],
-    ['work per step', `${formatCount(plan.flopsPerStep)}FLOP`],
-    [
-      'data per step',
-      `${formatBytes(plan.bytesPerStep)}, ${formatBytes(plan.bytesPerStep * steps)} in all ${grouped(steps)} steps`,
-    ],
-    ['time per step', duration(plan.secondsPerStep)],
-    ['time in all', duration(plan.totalSeconds)],
+    ['work per step', formatBytes(plan.flopsPerStep).replace(/B$/, 'FLOP')],
+    ['data per step', formatBytes(bytesPerStep)],
+    ['time per step', duration(secondsPerStep)],
+    ['steps', steps === null ? undefined : `${length.minutes === undefined ? '' : 'about '}${grouped(steps)}`],
+    ['data in all', steps === null ? undefined : formatBytes(bytesPerStep * steps)],
+    ['time in all', duration(total)],
   ]);
+};
+
+const stepsOf = ({ secondsPerStep }: PlanFigures, { steps, minutes }: PlannedLength): number | null => {
+  if (minutes === undefined) return steps;
+  return secondsPerStep === null ? null : Math.max(1, Math.round((minutes * 60) / secondsPerStep));
+};
 
 /** The figures of a plan for programs. */
 export const planJson = (plan: PlanFigures): Record<string, number | null> => {

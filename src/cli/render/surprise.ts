@@ -49,9 +49,7 @@ export const surpriseTable = (bytes: Uint8Array, surprise: Float32Array): string
       ...Array.from(bytes, (byte, offset) => [
         String(offset),
         byte.toString(16).padStart(2, '0'),
-        byte > 0x20 && byte < 0x7f
-          ? String.fromCharCode(byte)
-          : JSON.stringify(String.fromCharCode(byte)).slice(1, -1).slice(0, 6),
+        named(byte),
         (surprise[offset] ?? Number.NaN).toFixed(3),
       ]),
     ],
@@ -87,4 +85,12 @@ const shown = (bytes: Uint8Array): string => {
   if (bytes.length === 1 && bytes[0] === 0x0a) return '\u21b5\n';
   if (!isText(bytes)) return '\ufffd';
   return decoder.decode(bytes).replace(/[^\P{Cc}\t]/gu, '\ufffd');
+};
+
+/** An ASCII character as it is or as its escape; nothing for the bytes of other characters. */
+const named = (byte: number): string => {
+  if (byte === 0x20) return 'space';
+  return byte < 0x7f
+    ? JSON.stringify(String.fromCharCode(byte)).slice(1, -1).replace('\\"', '"').replace('\\\\', '\\')
+    : '';
 };

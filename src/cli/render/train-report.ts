@@ -25,7 +25,7 @@ export const trainReport = (result: TrainFigures, run: string): string => {
     return `stopped after step ${steps}, which is saved. Go on with:\n  nonet train --resume ${run}\n`;
   }
   return (
-    `trained ${steps} steps in ${formatDuration(seconds)}\n` +
+    `done with step ${steps}, after ${formatDuration(seconds)}\n` +
     facts([
       [
         'validation',
@@ -33,7 +33,8 @@ export const trainReport = (result: TrainFigures, run: string): string => {
       ],
       ['parity bits', parity(validation?.parityCrossEntropy)],
       ['parameters', formatCount(result.parameters)],
-      ['speed', speed(result)],
+      // A run that had nothing left to do has no speed.
+      ['speed', Number.isFinite(result.bytesPerSecond) ? speed(result) : undefined],
       ['run', result.runFolder],
     ]) +
     `next:\n  nonet generate ${run}\n  nonet evaluate ${run}\n`

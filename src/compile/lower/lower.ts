@@ -9,7 +9,7 @@ import { dtypeCodes, type Instruction, placeOf } from './instruction.js';
 import { kernelLowerings, partOf } from './kernels.js';
 import { align, planMemory } from './memory.js';
 import { lowerRowProgram, type UnitContext } from './row-program.js';
-import { type Buffer, contiguousView, isContiguous, type View } from './storage.js';
+import { type Buffer, contiguousView, isContiguous, reshapeView, type View } from './storage.js';
 
 export interface LowerOptions {
   readonly target: Target;
@@ -191,12 +191,23 @@ const placeConcats = (builder: Builder, units: readonly Unit[], flow: Flow): voi
     for (const input of node!.inputs) {
       const part = partOf(view, axis, start, input.shape[axis]!);
       start += input.shape[axis]!;
-      const producer = flow.unitOf.get(input.node);
-      const once = node!.inputs.filter((other) => other === input).length === 1;
-      if (producer === undefined || !once || builder.placementOf(input) || units[producer]!.block !== unit.block) continue;
-      if (writesStrided(input.node, units[producer]!)) builder.place(input, part);
+      placePart(builder, units, flow, unit, input, part);
     }
   }
+};
+
+/** Has a part of a concat computed in its place, seen through the reshapes that lead to it. */
+const placePart = (builder: Builder, units: readonly Unit[], flow: Flow, unit: Unit, input: Tensor, part: View): void => {
+  let source = input;
+  let place: View | undefined = part;
+  while (source.node.op.name === 'reshape' && place) {
+    source = source.node.inputs[0]!;
+    place = reshapeView(place, source.shape);
+  }
+  const producer = flow.unitOf.get(source.node);
+  const once = unit.nodes[0]!.inputs.filter((other) => sourceOf(other) === source).length === 1;
+  if (!place || producer === undefined || !once || builder.placementOf(source)) return;
+  if (units[producer]!.block === unit.block && writesStrided(source.node, units[producer]!)) builder.place(source, place);
 };
 
 const writesStrided = (node: Node, unit: Unit): boolean => {

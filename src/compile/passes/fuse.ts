@@ -71,7 +71,8 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
     drafts.push(draft);
     if (fuse && natural && natural.rows * natural.columns > 0) joinProducers(node, draft, draftOf);
   });
-  return order(drafts.filter((draft) => !draft.merged)).map((draft) => ({
+  const ordered = order(drafts.filter((draft) => !draft.merged));
+  return (fuse ? joinSiblings(followProducts(ordered)) : ordered).map((draft) => ({
     nodes: draft.nodes,
     block: draft.block,
     ...(draft.space && { space: draft.space, modes: draft.modes }),
@@ -198,4 +199,51 @@ const order = (drafts: readonly Draft[]): Draft[] => {
   };
   for (const draft of byLast) place(draft);
   return result;
+};
+
+/** Moves row programs right behind the product that they wait for last, so that they can run on its rows in the cache. */
+const followProducts = (drafts: readonly Draft[]): Draft[] => {
+  const position = new Map(drafts.map((draft, i) => [draft, i]));
+  const followers = new Map<Draft, Draft[]>();
+  const moved = new Set<Draft>();
+  drafts.forEach((draft, i) => {
+    if (!draft.space || [...draft.modes.values()].some(endsProgram)) return;
+    const inputs = [...draft.inputs].map(root);
+    const latest = inputs.reduce((last, input) => Math.max(last, position.get(input)!), -1);
+    const product = drafts[latest];
+    const waits = product && product.nodes[0]!.op.name === 'matmul' && latest < i - 1;
+    if (!waits || product.segment !== draft.segment || inputs.some((input) => moved.has(input))) return;
+    moved.add(draft);
+    followers.set(product, [...(followers.get(product) ?? []), draft]);
+  });
+  return drafts.flatMap((draft) => (moved.has(draft) ? [] : [draft, ...(followers.get(draft) ?? [])]));
+};
+
+/** Joins neighbours that walk the same rows and read a common operand but not each other, such as the sums of one gradient. */
+const joinSiblings = (drafts: readonly Draft[]): Draft[] => {
+  const result: Draft[] = [];
+  for (const draft of drafts) {
+    const before = result.at(-1);
+    const fits =
+      before?.space &&
+      draft.space &&
+      before.space.columns > 1 &&
+      sameSpace(before.space, draft.space) &&
+      before.segment === draft.segment &&
+      before.extent === draft.extent &&
+      before.nodes.length + draft.nodes.length <= maxNodes &&
+      ![...draft.inputs].some((input) => root(input) === before) &&
+      sharesOperand(before, draft);
+    if (fits) absorb(before, draft);
+    else result.push(draft);
+  }
+  return result;
+};
+
+const sharesOperand = (a: Draft, b: Draft): boolean => {
+  const { rows, columns } = a.space!;
+  const read = new Set(a.nodes.flatMap((node) => node.inputs.map((input) => sourceOf(input))));
+  return b.nodes.some((node) =>
+    node.inputs.some((input) => read.has(sourceOf(input)) && elementCount(input.shape) === rows * columns),
+  );
 };

@@ -76,7 +76,8 @@ export const decodeTree = (model: BitTransformer, cache: Tree<Tensor>, lastPatch
   const inputs = tokens === 1 ? first : concat([first, constantArray(below, [batch, tokens - 1], 'i32')], 1); // [B, N]
   const depths = constantArray(tree.depths, [1, tokens], 'i32');
   const values = scope('positions', () => model.positions.at(add(expandDims(position, -1), depths)));
-  let x = model.embed(inputs, values.added); // [B, N, dModel]
+  const vectors = model.embed(inputs);
+  let x = values.added ? add(vectors, values.added) : vectors; // [B, N, dModel]
   model.blocks.forEach((block, i) => {
     const attend = (heads: ProjectedHeads): Tensor => treeAttention(tree, heads, cacheOf(cache, i), position);
     x = scope(`blocks.${i}`, () => block.around(x, attend, values.rotation));
