@@ -34,4 +34,3 @@ export const gemmParams = (g: Gemm): Word[] => [
   g.extentUnit ?? 0,
   g.attached ? 1 : 0,
 ];
-

@@ -3,9 +3,6 @@ import { expect, it } from 'vitest';
 import type { NativeAddon } from '../../src/compile/native/addon.js';
 import {
   type Data,
-  type Slot,
-  bf16,
-  bool,
   f32,
   f64,
   full,
@@ -14,8 +11,8 @@ import {
   perRow,
   realArray,
   runRows,
+  type Slot,
   scalar,
-  u8,
   values,
 } from './assemble.js';
 import { expectClose } from './expectations.js';
@@ -93,200 +90,178 @@ const valueAt = (data: Data, form: Form, r: number, c: number, cols: number) =>
   data[form === 'full' ? r * cols + c : form === 'row' ? r : form === 'column' ? c : 0]!;
 
 export const opcodesSuite = (addon: NativeAddon): void => {
-    for (const [dtype, tolerance] of [
-      [f32, 3e-6],
-      [f64, 1e-13],
-    ] as const) {
-      const name = dtype === f32 ? 'f32' : 'f64';
-      const make = (count: number, seed: number, positive: boolean | undefined) =>
-        realArray(
-          dtype,
-          values(count, seed).map((v) => (positive ? Math.abs(v) + 0.1 : v)),
-        );
+  for (const [dtype, tolerance] of [
+    [f32, 3e-6],
+    [f64, 1e-13],
+  ] as const) {
+    const name = dtype === f32 ? 'f32' : 'f64';
+    const make = (count: number, seed: number, positive: boolean | undefined) =>
+      realArray(
+        dtype,
+        values(count, seed).map((v) => (positive ? Math.abs(v) + 0.1 : v)),
+      );
 
-      it(`compute every unary opcode in ${name} on any shape`, async () => {
-        for (const [rows, cols] of shapes) {
-          for (const [opName, { op, of, positive }] of Object.entries(unary)) {
-            const a = make(rows * cols, op, positive);
-            const slots = [full(dtype, 0, rows, cols), full(dtype, 1, rows, cols)];
-            const code = [{ op, dst: 1, a: 0 }];
-            const [, got] = await runRows(addon, [a, realArray(dtype, rows * cols)], { rows, cols, slots, code });
-            expectClose(got!, (i) => of(a[i]!, 0, 0), tolerance, `${opName} on ${rows}x${cols}`);
-          }
+    it(`compute every unary opcode in ${name} on any shape`, async () => {
+      for (const [rows, cols] of shapes) {
+        for (const [opName, { op, of, positive }] of Object.entries(unary)) {
+          const a = make(rows * cols, op, positive);
+          const slots = [full(dtype, 0, rows, cols), full(dtype, 1, rows, cols)];
+          const code = [{ op, dst: 1, a: 0 }];
+          const [, got] = await runRows(addon, [a, realArray(dtype, rows * cols)], { rows, cols, slots, code });
+          expectClose(got!, (i) => of(a[i]!, 0, 0), tolerance, `${opName} on ${rows}x${cols}`);
         }
-      });
-
-      it(`broadcast every binary opcode in ${name} over rows, columns and scalars`, async () => {
-        for (const [rows, cols] of [[7, 37], [130, 16]] as const) {
-          for (const [opName, { op, of, positive }] of Object.entries(binary)) {
-            for (const [fa, fb] of forms.flatMap((x) => forms.map((y) => [x, y] as const))) {
-              const a = make(sizeOf(fa, rows, cols), op, positive);
-              const b = make(sizeOf(fb, rows, cols), op + 1, positive);
-              const slots = [operandOf(fa, dtype, 0, rows, cols), operandOf(fb, dtype, 1, rows, cols), full(dtype, 2, rows, cols)];
-              const code = [{ op, dst: 2, a: 0, b: 1 }];
-              const [, , got] = await runRows(addon, [a, b, realArray(dtype, rows * cols)], { rows, cols, slots, code });
-              const want = (i: number) => {
-                const r = Math.floor(i / cols);
-                return of(valueAt(a, fa, r, i % cols, cols), valueAt(b, fb, r, i % cols, cols), 0);
-              };
-              expectClose(got!, want, tolerance, `${opName} ${fa} ${fb}`);
-            }
-          }
-        }
-      });
-
-      it(`compute ternary opcodes in ${name}, and immediates`, async () => {
-        const [rows, cols] = [9, 45];
-        for (const [opName, { op, of }] of Object.entries(ternary)) {
-          const [a, b, c] = [make(rows * cols, 1, false), make(rows, 2, false), make(cols, 3, false)];
-          const slots = [full(dtype, 0, rows, cols), perRow(dtype, 1, rows), perColumn(dtype, 2), full(dtype, 3, rows, cols)];
-          const code = [{ op, dst: 3, a: 0, b: 1, c: 2 }];
-          const got = (await runRows(addon, [a, b, c, realArray(dtype, rows * cols)], { rows, cols, slots, code }))[3]!;
-          expectClose(got, (i) => of(a[i]!, b[Math.floor(i / cols)]!, c[i % cols]!), tolerance, opName);
-        }
-        const a = make(rows * cols, 4, false);
-        const slots = [full(dtype, 0, rows, cols), ...[1, 2, 3].map((i) => full(dtype, i, rows, cols))];
-        const code = [
-          { op: 70, dst: 1, a: 0, x: 3, y: -0.5 },
-          { op: 71, dst: 2, a: 0, x: 0.25 },
-          { op: 72, dst: 3, x: 1.5 },
-        ];
-        const empty = () => realArray(dtype, rows * cols);
-        const [, affine, clipped, constant] = await runRows(addon, [a, empty(), empty(), empty()], { rows, cols, slots, code });
-        expectClose(affine!, (i) => a[i]! * 3 - 0.5, tolerance, 'affine');
-        expectClose(clipped!, (i) => Math.max(a[i]!, 0.25), 0, 'maxImmediate');
-        expectClose(constant!, () => 1.5, 0, 'constant');
-      });
-
-      it(`reduce rows in ${name}`, async () => {
-        for (const [rows, cols] of shapes) {
-          const a = make(rows * cols, 11, false);
-          const b = make(rows * cols, 12, false);
-          const slots = [
-            full(dtype, 0, rows, cols),
-            full(dtype, 1, rows, cols),
-            perRow(dtype, 2, rows),
-            perRow(dtype, 3, rows),
-            perRow(dtype, 4, rows),
-            perRow(i32, 5, rows),
-          ];
-          const code = [
-            { op: 80, dst: 2, a: 0 },
-            { op: 81, dst: 3, a: 0 },
-            { op: 82, dst: 4, a: 0, b: 1 },
-            { op: 84, dst: 5, a: 0 },
-          ];
-          const empty = () => realArray(dtype, rows);
-          const arrays = [a, b, empty(), empty(), empty(), new Int32Array(rows)];
-          const [, , sum, max, dot, arg] = await runRows(addon, arrays, { rows, cols, slots, code });
-          const row = (data: Data, r: number) => [...data.subarray(r * cols, (r + 1) * cols)];
-          expectClose(sum!, (r) => row(a, r).reduce((s, v) => s + v, 0), tolerance * 30, 'rowSum');
-          expectClose(max!, (r) => Math.max(...row(a, r)), 0, 'rowMax');
-          expectClose(dot!, (r) => row(a, r).reduce((s, v, i) => s + v * b[r * cols + i]!, 0), tolerance * 100, 'rowDot');
-          expectClose(arg!, (r) => row(a, r).indexOf(Math.max(...row(a, r))), 0, 'rowArgmax');
-        }
-      });
-
-      it(`compare and select in ${name}, NaN never equal nor less`, async () => {
-        const a = realArray(dtype, [1, 2, Number.NaN, 4, Number.POSITIVE_INFINITY, -1]);
-        const b = realArray(dtype, [2, 2, 1, Number.NaN, 5, 0]);
-        const cols = a.length;
-        const slots = [perColumn(dtype, 0), perColumn(dtype, 1), ...[2, 3, 4, 5].map((i) => full(i32, i, 1, cols)), full(dtype, 6, 1, cols)];
-        const code = [
-          { op: 46, dst: 2, a: 0, b: 1 },
-          { op: 47, dst: 3, a: 0, b: 1 },
-          { op: 48, dst: 4, a: 0, b: 1 },
-          { op: 23, dst: 5, a: 0 },
-          { op: 60, dst: 6, a: 2, b: 0, c: 1 },
-        ];
-        const mask = () => new Int32Array(cols);
-        const got = await runRows(addon, [a, b, mask(), mask(), mask(), mask(), realArray(dtype, cols)], { rows: 1, cols, slots, code });
-        expect([...got[2]!]).toEqual([1, 0, 0, 0, 0, 1]);
-        expect([...got[3]!]).toEqual([1, 1, 0, 0, 0, 1]);
-        expect([...got[4]!]).toEqual([0, 1, 0, 0, 0, 0]);
-        expect([...got[5]!]).toEqual([1, 1, 0, 1, 0, 1]);
-        expect([...got[6]!]).toEqual([1, 2, 1, Number.NaN, 5, -1]);
-      });
-
-      it(`let NaN through max, min and rowMax in ${name}`, async () => {
-        const a = realArray(
-          dtype,
-          Array.from({ length: 40 }, (_, i) => (i === 17 ? Number.NaN : i)),
-        );
-        const b = realArray(
-          dtype,
-          Array.from({ length: 40 }, (_, i) => (i === 3 ? Number.NaN : 20)),
-        );
-        const slots = [full(dtype, 0, 1, 40), full(dtype, 1, 1, 40), full(dtype, 2, 1, 40), full(dtype, 3, 1, 40), perRow(dtype, 4, 1)];
-        const code = [
-          { op: 44, dst: 2, a: 0, b: 1 },
-          { op: 45, dst: 3, a: 0, b: 1 },
-          { op: 81, dst: 4, a: 0 },
-        ];
-        const got = await runRows(addon, [a, b, realArray(dtype, 40), realArray(dtype, 40), realArray(dtype, 1)], { rows: 1, cols: 40, slots, code });
-        expect([...got[2]!]).toEqual([...a].map((v, i) => Math.max(v, b[i]!)));
-        expect([...got[3]!]).toEqual([...a].map((v, i) => Math.min(v, b[i]!)));
-        expect(got[4]![0]).toBeNaN();
-      });
-    }
-
-    it('compute integer opcodes as JavaScript does, wrapping at 32 bits', async () => {
-      const a = Int32Array.from([5, -7, 2147483647, -2147483648, 123456789, 0, -1, 40, 3, 9, 2, 8, 1, 1, 1, 77, -5]);
-      const b = Int32Array.from([3, 2, 2, -1, 987654321, 0, 33, -3, 3, 9, 2, 8, 0, 31, 32, 5, 0]);
-      const ops: Record<string, [number, (x: number, y: number) => number]> = {
-        negate: [10, (x) => -x | 0],
-        absolute: [11, (x) => Math.abs(x) | 0],
-        not: [26, (x) => (x === 0 ? 1 : 0)],
-        add: [40, (x, y) => (x + y) | 0],
-        subtract: [41, (x, y) => (x - y) | 0],
-        multiply: [42, Math.imul],
-        divide: [43, (x, y) => (x / y) | 0],
-        max: [44, Math.max],
-        min: [45, Math.min],
-        less: [46, (x, y) => Number(x < y)],
-        lessEqual: [47, (x, y) => Number(x <= y)],
-        equal: [48, (x, y) => Number(x === y)],
-        and: [49, (x, y) => x & y],
-        or: [50, (x, y) => x | y],
-        xor: [51, (x, y) => x ^ y],
-        left: [52, (x, y) => x << y],
-        right: [53, (x, y) => (x >>> y) | 0],
-        affine: [70, (x) => (Math.imul(x, 3) + 4) | 0],
-      };
-      const cols = a.length;
-      const slots = [full(i32, 0, 1, cols), full(i32, 1, 1, cols), full(i32, 2, 1, cols)];
-      for (const [name, [op, of]] of Object.entries(ops)) {
-        const code = [{ op, dst: 2, a: 0, b: op >= 40 && op < 60 ? 1 : -1, x: 3, y: 4 }];
-        const got = (await runRows(addon, [a, b, new Int32Array(cols)], { rows: 1, cols, slots, code }))[2]!;
-        expect([...got], name).toEqual([...a].map((v, i) => of(v, b[i]!)));
       }
     });
 
-    it('convert between types: truncating, saturating, rounding to the nearest even bf16', async () => {
-      const x = Float32Array.of(1.9, -1.9, 3e9, -3e9, Number.NaN, 0.5, 1.00390625, 1.01171875, 255.7, 300, -4);
-      const cols = x.length;
-      const outputs = [full(i32, 1, 1, cols), full(f64, 2, 1, cols), full(bf16, 3, 1, cols), full(u8, 4, 1, cols), full(bool, 5, 1, cols)];
-      const code = outputs.map((_, i) => ({ op: 1, dst: i + 1, a: 0 }));
-      const arrays = [x, new Int32Array(cols), new Float64Array(cols), new Uint16Array(cols), new Uint8Array(cols), new Uint8Array(cols)];
-      const got = await runRows(addon, arrays, { rows: 1, cols, slots: [full(f32, 0, 1, cols), ...outputs], code });
-      expect([...got[1]!]).toEqual([1, -1, 2147483647, -2147483648, 0, 0, 1, 1, 255, 300, -4]);
-      expect([...got[2]!]).toEqual([...x]);
-      const widened = [...got[3]!].map((bits) => new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!);
-      expect(widened.slice(5, 8)).toEqual([0.5, 1, 1.015625]);
-      expect(widened[4]).toBeNaN();
-      expect([...got[4]!]).toEqual([1, 0, 255, 0, 0, 0, 1, 1, 255, 255, 0]);
-      expect([...got[5]!]).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
-      // and back
-      const back = [1, 2, 3, 4, 5].map((i) => full([i32, f64, bf16, u8, bool][i - 1]!, i - 1, 1, cols));
-      const results = back.map((_, i) => full(f32, 5 + i, 1, cols));
-      const moved = [...got.slice(1), ...results.map(() => new Float32Array(cols))];
-      const backCode = back.map((_, i) => ({ op: 1, dst: 5 + i, a: i }));
-      const again = await runRows(addon, moved, { rows: 1, cols, slots: [...back, ...results], code: backCode });
-      expect([...again[5]!]).toEqual([...got[1]!].map(Math.fround));
-      expect([...again[6]!]).toEqual([...x]);
-      expect([...again[7]!]).toEqual(widened);
-      expect([...again[8]!]).toEqual([...got[4]!]);
-      expect([...again[9]!]).toEqual([...got[5]!]);
+    it(`broadcast every binary opcode in ${name} over rows, columns and scalars`, async () => {
+      for (const [rows, cols] of [
+        [7, 37],
+        [130, 16],
+      ] as const) {
+        for (const [opName, { op, of, positive }] of Object.entries(binary)) {
+          for (const [fa, fb] of forms.flatMap((x) => forms.map((y) => [x, y] as const))) {
+            const a = make(sizeOf(fa, rows, cols), op, positive);
+            const b = make(sizeOf(fb, rows, cols), op + 1, positive);
+            const slots = [
+              operandOf(fa, dtype, 0, rows, cols),
+              operandOf(fb, dtype, 1, rows, cols),
+              full(dtype, 2, rows, cols),
+            ];
+            const code = [{ op, dst: 2, a: 0, b: 1 }];
+            const [, , got] = await runRows(addon, [a, b, realArray(dtype, rows * cols)], { rows, cols, slots, code });
+            const want = (i: number) => {
+              const r = Math.floor(i / cols);
+              return of(valueAt(a, fa, r, i % cols, cols), valueAt(b, fb, r, i % cols, cols), 0);
+            };
+            expectClose(got!, want, tolerance, `${opName} ${fa} ${fb}`);
+          }
+        }
+      }
     });
 
+    it(`compute ternary opcodes in ${name}, and immediates`, async () => {
+      const [rows, cols] = [9, 45];
+      for (const [opName, { op, of }] of Object.entries(ternary)) {
+        const [a, b, c] = [make(rows * cols, 1, false), make(rows, 2, false), make(cols, 3, false)];
+        const slots = [
+          full(dtype, 0, rows, cols),
+          perRow(dtype, 1, rows),
+          perColumn(dtype, 2),
+          full(dtype, 3, rows, cols),
+        ];
+        const code = [{ op, dst: 3, a: 0, b: 1, c: 2 }];
+        const got = (await runRows(addon, [a, b, c, realArray(dtype, rows * cols)], { rows, cols, slots, code }))[3]!;
+        expectClose(got, (i) => of(a[i]!, b[Math.floor(i / cols)]!, c[i % cols]!), tolerance, opName);
+      }
+      const a = make(rows * cols, 4, false);
+      const slots = [full(dtype, 0, rows, cols), ...[1, 2, 3].map((i) => full(dtype, i, rows, cols))];
+      const code = [
+        { op: 70, dst: 1, a: 0, x: 3, y: -0.5 },
+        { op: 71, dst: 2, a: 0, x: 0.25 },
+        { op: 72, dst: 3, x: 1.5 },
+      ];
+      const empty = () => realArray(dtype, rows * cols);
+      const [, affine, clipped, constant] = await runRows(addon, [a, empty(), empty(), empty()], {
+        rows,
+        cols,
+        slots,
+        code,
+      });
+      expectClose(affine!, (i) => a[i]! * 3 - 0.5, tolerance, 'affine');
+      expectClose(clipped!, (i) => Math.max(a[i]!, 0.25), 0, 'maxImmediate');
+      expectClose(constant!, () => 1.5, 0, 'constant');
+    });
+
+    it(`reduce rows in ${name}`, async () => {
+      for (const [rows, cols] of shapes) {
+        const a = make(rows * cols, 11, false);
+        const b = make(rows * cols, 12, false);
+        const slots = [
+          full(dtype, 0, rows, cols),
+          full(dtype, 1, rows, cols),
+          perRow(dtype, 2, rows),
+          perRow(dtype, 3, rows),
+          perRow(dtype, 4, rows),
+          perRow(i32, 5, rows),
+        ];
+        const code = [
+          { op: 80, dst: 2, a: 0 },
+          { op: 81, dst: 3, a: 0 },
+          { op: 82, dst: 4, a: 0, b: 1 },
+          { op: 84, dst: 5, a: 0 },
+        ];
+        const empty = () => realArray(dtype, rows);
+        const arrays = [a, b, empty(), empty(), empty(), new Int32Array(rows)];
+        const [, , sum, max, dot, arg] = await runRows(addon, arrays, { rows, cols, slots, code });
+        const row = (data: Data, r: number) => [...data.subarray(r * cols, (r + 1) * cols)];
+        expectClose(sum!, (r) => row(a, r).reduce((s, v) => s + v, 0), tolerance * 30, 'rowSum');
+        expectClose(max!, (r) => Math.max(...row(a, r)), 0, 'rowMax');
+        expectClose(dot!, (r) => row(a, r).reduce((s, v, i) => s + v * b[r * cols + i]!, 0), tolerance * 100, 'rowDot');
+        expectClose(arg!, (r) => row(a, r).indexOf(Math.max(...row(a, r))), 0, 'rowArgmax');
+      }
+    });
+
+    it(`compare and select in ${name}, NaN never equal nor less`, async () => {
+      const a = realArray(dtype, [1, 2, Number.NaN, 4, Number.POSITIVE_INFINITY, -1]);
+      const b = realArray(dtype, [2, 2, 1, Number.NaN, 5, 0]);
+      const cols = a.length;
+      const slots = [
+        perColumn(dtype, 0),
+        perColumn(dtype, 1),
+        ...[2, 3, 4, 5].map((i) => full(i32, i, 1, cols)),
+        full(dtype, 6, 1, cols),
+      ];
+      const code = [
+        { op: 46, dst: 2, a: 0, b: 1 },
+        { op: 47, dst: 3, a: 0, b: 1 },
+        { op: 48, dst: 4, a: 0, b: 1 },
+        { op: 23, dst: 5, a: 0 },
+        { op: 60, dst: 6, a: 2, b: 0, c: 1 },
+      ];
+      const mask = () => new Int32Array(cols);
+      const got = await runRows(addon, [a, b, mask(), mask(), mask(), mask(), realArray(dtype, cols)], {
+        rows: 1,
+        cols,
+        slots,
+        code,
+      });
+      expect([...got[2]!]).toEqual([1, 0, 0, 0, 0, 1]);
+      expect([...got[3]!]).toEqual([1, 1, 0, 0, 0, 1]);
+      expect([...got[4]!]).toEqual([0, 1, 0, 0, 0, 0]);
+      expect([...got[5]!]).toEqual([1, 1, 0, 1, 0, 1]);
+      expect([...got[6]!]).toEqual([1, 2, 1, Number.NaN, 5, -1]);
+    });
+
+    it(`let NaN through max, min and rowMax in ${name}`, async () => {
+      const a = realArray(
+        dtype,
+        Array.from({ length: 40 }, (_, i) => (i === 17 ? Number.NaN : i)),
+      );
+      const b = realArray(
+        dtype,
+        Array.from({ length: 40 }, (_, i) => (i === 3 ? Number.NaN : 20)),
+      );
+      const slots = [
+        full(dtype, 0, 1, 40),
+        full(dtype, 1, 1, 40),
+        full(dtype, 2, 1, 40),
+        full(dtype, 3, 1, 40),
+        perRow(dtype, 4, 1),
+      ];
+      const code = [
+        { op: 44, dst: 2, a: 0, b: 1 },
+        { op: 45, dst: 3, a: 0, b: 1 },
+        { op: 81, dst: 4, a: 0 },
+      ];
+      const got = await runRows(addon, [a, b, realArray(dtype, 40), realArray(dtype, 40), realArray(dtype, 1)], {
+        rows: 1,
+        cols: 40,
+        slots,
+        code,
+      });
+      expect([...got[2]!]).toEqual([...a].map((v, i) => Math.max(v, b[i]!)));
+      expect([...got[3]!]).toEqual([...a].map((v, i) => Math.min(v, b[i]!)));
+      expect(got[4]![0]).toBeNaN();
+    });
+  }
 };

@@ -10,6 +10,7 @@ import {
   expandDims,
   mul,
   reshape,
+  sample,
   shiftRight,
   slice,
   split,
@@ -19,7 +20,7 @@ import {
   takeAlong,
 } from '../tensor/index.js';
 import { type FrameLayout, parityOf } from './frames.js';
-import { lookUp, nextUtf8, onlyUtf8, sampleBits, sampleBytes } from './sampler.js';
+import { lookUp, nextUtf8, onlyUtf8, sampleBits } from './sampler.js';
 
 /** What a batch of B texts carries from byte to byte. */
 interface DecodeState {
@@ -78,7 +79,7 @@ const nextByte = (model: BitTransformer, state: DecodeState, draws: Tensor, opti
   const feed = (byte?: Tensor) => model.decode(state.cache, patchesToFeed(pending, byte, layout), position);
   const draw = (nodes: Tensor): Tensor => {
     const logProbabilities = model.leafLogProbabilities(byteNodes(nodes)); // [B, 256]
-    return sampleBytes(utf8 ? onlyUtf8(logProbabilities, state.utf8) : logProbabilities, byteDraws, settings);
+    return sample(utf8 ? onlyUtf8(logProbabilities, state.utf8) : logProbabilities, byteDraws, settings);
   };
   let byte: Tensor; // i32 [B]
   let fed: ReturnType<typeof feed>;

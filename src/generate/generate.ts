@@ -58,6 +58,7 @@ export const generate = (model: BitTransformer, state: State, options: GenerateO
 
 /** One batch of texts from prompts to their ends. */
 class Writing {
+  private readonly chunk: number;
   private slid = false;
   private memory: State;
 
@@ -72,8 +73,6 @@ class Writing {
     this.memory.write('settings', hostArray(Float32Array.of(temperature, topK, topP)));
     this.chunk = Math.min(prefillChunk, model.config.contextLength);
   }
-
-  private readonly chunk: number;
 
   async run({ onBytes, onNotice, signal }: GenerateOptions): Promise<GenerateResult> {
     const { plan } = this;

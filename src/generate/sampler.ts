@@ -10,7 +10,6 @@ import {
   maximum,
   mul,
   reshape,
-  sample,
   sigmoid,
   slice,
   type Tensor,
@@ -38,10 +37,6 @@ export const nextUtf8 = (state: Tensor, byte: Tensor): Tensor => {
   const table = constantArray(utf8Next, [utf8States * 256, 1], 'i32');
   return reshape(gather(table, add(mul(state, 256), byte)), byte.shape);
 };
-
-/** Draws bytes, i32 [B]. `settings` is f32 [3]: temperature, top-k, top-p. */
-export const sampleBytes = (logProbabilities: Tensor, uniform: Tensor, settings: Tensor): Tensor =>
-  sample(logProbabilities, uniform, settings);
 
 /** Draws bits from their logits [B] with the temperature in `settings`: i32 [B]. */
 export const sampleBits = (logits: Tensor, uniform: Tensor, settings: Tensor): Tensor => {

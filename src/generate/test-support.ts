@@ -26,7 +26,7 @@ export const tiny = (options: BitTransformerOptions, executor: Executor = engine
 };
 
 /**
- * What a model writes at temperature 0, found the long way: the costs of all 512 frames after the whole text, computed
+ * What a model writes at temperature 0, found the long way: the costs of all frames after the whole text, computed
  * without a cache, for every byte.
  */
 export const greedy = async (
@@ -37,7 +37,11 @@ export const greedy = async (
   const { patchesPerByte, bitsPerPatch, parity } = layout;
   const patches = (frame: number) => Array.from({ length: patchesPerByte }, (_, i) => patchOf(frame, i, layout));
   const frameBits = patchesPerByte * bitsPerPatch;
-  const candidates = Array.from({ length: 2 ** frameBits }, (_, frame) => frame);
+  const allBytes = Array.from({ length: 256 }, (_, byte) => byte);
+  const drawsParity = parity && sampleParity;
+  const candidates = drawsParity
+    ? allBytes.flatMap((b) => [2 * b, 2 * b + 1])
+    : allBytes.map((b) => frameOf(b, layout));
   const costs = compile(
     (p: Tree<Tensor>, x: Tensor) => {
       const length = x.shape[1]!;
@@ -51,13 +55,13 @@ export const greedy = async (
   for (let made = 0; made < count; made++) {
     const rows = candidates.map((frame) => [...text, frame].flatMap(patches));
     const { data } = await costs(parameters, i32(rows.flat(), [rows.length, rows[0]!.length]));
-    const payload = candidates.map((frame) =>
-      (data as Float32Array).slice(frame * frameBits, frame * frameBits + 8).reduce((a, b) => a + b, 0),
+    const payload = candidates.map((_, i) =>
+      (data as Float32Array).slice(i * frameBits, i * frameBits + 8).reduce((a, b) => a + b, 0),
     );
-    const best = byteOf(payload.indexOf(Math.min(...payload)), layout);
-    const parityCost = (bit: number): number => data[(best * 2 + bit) * frameBits + 8];
-    const drawn = best * 2 + Number(parityCost(1) < parityCost(0));
-    text.push(parity && sampleParity ? drawn : frameOf(best, layout));
+    const best = payload.indexOf(Math.min(...payload));
+    // Of two frames with the same byte the first one, whose parity bit is 0, is found.
+    const parityCost = (i: number): number => data[i * frameBits + 8];
+    text.push(candidates[drawsParity && parityCost(best + 1) < parityCost(best) ? best + 1 : best]!);
   }
   const made = text.slice(prompt.length);
   return {

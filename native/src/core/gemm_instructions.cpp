@@ -128,12 +128,21 @@ class Gemm : public Instruction {
     });
   }
 
+  // Rows of a task with a row program attached. Sums take whole chunks, which tiles do not divide: then tasks are long,
+  // and inside them blocks of the product's own task size follow each other.
+  long attachedRows() const {
+    const long chunk = row->rowMultiple();
+    if (chunk == 1) return taskRows;
+    const long share = (args.m / 8 + chunk - 1) / chunk * chunk;
+    return std::max(2 * chunk, std::min(7 * chunk, share));
+  }
+
   void runAttached(Execution& execution) const {
     RowRun rowRun;
     row->prepare(execution, rowRun);
     long rows = args.m, batches = 1;
     limit(execution, rows, batches);
-    const long multiple = row->rowMultiple(), step = (taskRows + multiple - 1) / multiple * multiple;
+    const long step = attachedRows();
     if (step >= args.m || batches == 0 || rows != rowRun.liveRows) {
       // One block of rows: columns are what there is to share out.
       runBatches(execution, rows, batches);
@@ -141,8 +150,11 @@ class Gemm : public Instruction {
     }
     const GemmArgs g = argsAt(execution, 0, 0);
     execution.parallelRanges(rows, step, [&](long begin, long end, void* taskScratch) {
-      if (args.n > 0) kernels().gemm(g, begin, end, 0, args.n, taskScratch);
-      row->runRows(rowRun, begin, end, (uint8_t*)taskScratch + gemmScratch);
+      for (long from = begin, to; from < end; from = to) {
+        to = 2 * (end - from) < 3 * taskRows ? end : from + taskRows;  // no short block at the end
+        if (args.n > 0) kernels().gemm(g, from, to, 0, args.n, taskScratch);
+        row->runRows(rowRun, from, to, (uint8_t*)taskScratch + gemmScratch);
+      }
     });
     row->finish(execution, rowRun);
   }

@@ -181,24 +181,17 @@ class RowDecoder {
     if (isDirect(out.slots[slot])) return (int)slot;
     const int copy = shadow(slot);
     if (!loaded[slot]) {
-      emit(RowOp::load, out.slots[slot].type, copy, (int)slot);
+      out.code.push_back({RowOp::load, out.slots[slot].type, (int16_t)copy, (int16_t)slot, -1, -1, 0, 0});
       loaded[slot] = true;
     }
     return copy;
   }
 
-  void emit(RowOp op, DType type, int dst, int a) {
-    out.code.push_back({op, type, (int16_t)dst, (int16_t)a, -1, -1, 0, 0});
-  }
-
-  int64_t slotIndex(const char* name, int64_t slotCount) {
-    return reader.integer(name, -1, slotCount - 1);
-  }
-
   void decodeCode(int64_t slotCount) {
     const int64_t op = reader.anyInteger("opcode");
-    const int64_t dst = slotIndex("dst", slotCount);
-    const int64_t sources[3] = {slotIndex("a", slotCount), slotIndex("b", slotCount), slotIndex("c", slotCount)};
+    int64_t slots[4];  // dst, a, b, c
+    for (int64_t& slot : slots) slot = reader.integer("slot of an instruction", -1, slotCount - 1);
+    const int64_t dst = slots[0], *sources = slots + 1;
     const double x = reader.real("x"), y = reader.real("y");
     const OpcodeRule* rule = ruleOf(op);
     if (rule == nullptr) reader.fail("opcode " + std::to_string(op) + " does not exist");
@@ -241,7 +234,7 @@ class RowDecoder {
     in.dst = (int16_t)(direct ? dst : shadow(dst));
     out.code.push_back(in);
     if (direct) return;
-    emit(RowOp::store, slot.type, (int)dst, in.dst);
+    out.code.push_back({RowOp::store, slot.type, (int16_t)dst, in.dst, -1, -1, 0, 0});
     loaded[dst] = false;  // what memory holds now may be rounded: a later read loads it again
   }
 

@@ -9,7 +9,7 @@ import { dtypeCodes, type Instruction, placeOf } from './instruction.js';
 import { kernelLowerings, partOf } from './kernels.js';
 import { align, planMemory } from './memory.js';
 import { lowerRowProgram, type UnitContext } from './row-program.js';
-import { type Buffer, contiguousView, isContiguous, reshapeView, type View } from './storage.js';
+import { type Buffer, collapse, contiguousView, isContiguous, reshapeView, type View } from './storage.js';
 
 export interface LowerOptions {
   readonly target: Target;
@@ -206,8 +206,14 @@ const placePart = (builder: Builder, units: readonly Unit[], flow: Flow, unit: U
   }
   const producer = flow.unitOf.get(source.node);
   const once = unit.nodes[0]!.inputs.filter((other) => sourceOf(other) === source).length === 1;
-  if (!place || producer === undefined || !once || builder.placementOf(source)) return;
+  if (!place || !walksByRows(place) || producer === undefined || !once || builder.placementOf(source)) return;
   if (units[producer]!.block === unit.block && writesStrided(source.node, units[producer]!)) builder.place(source, place);
+};
+
+/** Dense in the last dimension, the others in the three levels that kernels step through. */
+const walksByRows = ({ shape, strides }: View): boolean => {
+  const dense = shape.length > 0 && (strides.at(-1) === 1 || shape.at(-1) === 1);
+  return dense && collapse(shape.slice(0, -1), strides.slice(0, -1)).sizes.length <= 3;
 };
 
 const writesStrided = (node: Node, unit: Unit): boolean => {

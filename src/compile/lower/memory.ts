@@ -12,6 +12,8 @@ export const align = (bytes: number): number => Math.ceil(bytes / alignment) * a
  */
 export const planMemory = (buffers: readonly Buffer[], reuse: boolean): number => {
   const live = buffers.filter((buffer) => buffer.last >= buffer.first && buffer.bytes > 0);
+  // An empty value has no place of its own, yet calls name it.
+  for (const buffer of buffers) if (buffer.bytes === 0) buffer.offset = 0;
   if (!reuse) {
     let end = 0;
     for (const buffer of live) {

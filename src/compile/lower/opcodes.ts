@@ -41,6 +41,7 @@ export const opcodes: Readonly<Record<string, number>> = {
 };
 
 export const convert = 1;
+export const constant = 72;
 export const scaleRowColumn = 62;
 export const rowSum = 80;
 export const rowMax = 81;

@@ -5,7 +5,7 @@ import { type Mode, naturalSpace, resolveOperand } from '../passes/space.js';
 import { isView } from '../passes/views.js';
 import { type Builder, segments } from './builder.js';
 import { type Instruction, type Parameter, type Place, placeOf } from './instruction.js';
-import { columnDot, columnSum, opcodes, reductionOpcodes, rowDot, rowSum } from './opcodes.js';
+import { columnDot, columnSum, constant as constantOpcode, convert, opcodes, reductionOpcodes, rowDot, rowSum } from './opcodes.js';
 import { type Buffer, broadcastStrides, collapse, contiguousView, isContiguous, reshapeView, spanBytes, type View } from './storage.js';
 
 /** What the surrounding program says of a unit's values. */
@@ -145,7 +145,18 @@ class RowProgram {
       this.sumRows(output, columnSum, [row], 1);
       return;
     }
-    this.sumRows(output, dot ? columnDot : columnSum, read, mode === 'sumRows' ? this.columns : 1);
+    const perColumn = mode === 'sumRows';
+    this.sumRows(output, dot ? columnDot : columnSum, perColumn ? this.widerFirst(read, output.dtype) : read, perColumn ? this.columns : 1);
+  }
+
+  /** Operands of a sum per column: the interpreter takes the first one's class, and one value per row would be one column. */
+  private widerFirst(operands: Slot[], dtype: DType): Slot[] {
+    const isRow = ({ class: kind }: Slot): boolean => kind === slotClass.row || kind === slotClass.memoryRow;
+    const [first, ...others] = [...operands].sort((a, b) => Number(isRow(a)) - Number(isRow(b)));
+    if (!isRow(first!) || this.columns === 1) return [first!, ...others];
+    const full = this.register(slotClass.full, registerDtype(dtype));
+    this.steps.push({ opcode: convert, destination: full, operands: [first!], x: 0, y: 0 });
+    return [full, ...others];
   }
 
   private sumRows(output: Tensor, opcode: number, operands: Slot[], columns: number): void {
@@ -167,6 +178,7 @@ class RowProgram {
   /** Computes a value into a register, or straight into memory when somebody outside reads it. */
   private define(output: Tensor, opcode: number, operands: Slot[], kind: 0 | 1, x = 0): void {
     const direct = output.dtype === 'f32' || output.dtype === 'f64' || output.dtype === 'i32';
+    if (opcode === convert && !direct) return this.defineNarrow(output, operands[0]!, kind);
     if (!this.context.escapes(output)) {
       const register = this.register(kind, registerDtype(output.dtype));
       this.steps.push({ opcode, destination: register, operands, x, y: 0 });
@@ -185,6 +197,26 @@ class RowProgram {
     this.steps.push({ opcode, destination: register, operands, x, y: 0 });
     this.steps.push({ opcode: opcodes.cast!, destination: memory, operands: [register], x: 0, y: 0 });
     this.values.set(output, register);
+  }
+
+  /** Registers do not know narrow types: a cast to one goes through memory, where it is rounded, saturated or made 0 or 1. */
+  private defineNarrow(output: Tensor, operand: Slot, kind: 0 | 1): void {
+    const isFull = kind === slotClass.full;
+    const view = this.context.escapes(output)
+      ? this.builder.output(output, { strided: isFull })
+      : this.builder.newContiguous(output.dtype, output.shape);
+    const memory = this.memorySlot(view, output.shape, isFull ? slotClass.memoryFull : slotClass.memoryRow);
+    const low = output.dtype === 'u8' && operand.dtype === memoryDtype.i32 ? this.lowByte(operand, kind) : operand;
+    this.steps.push({ opcode: convert, destination: memory, operands: [low], x: 0, y: 0 });
+    this.values.set(output, memory);
+  }
+
+  /** Integers keep their low eight bits. */
+  private lowByte(operand: Slot, kind: 0 | 1): Slot {
+    const [mask, low] = [this.register(kind, memoryDtype.i32), this.register(kind, memoryDtype.i32)];
+    this.steps.push({ opcode: constantOpcode, destination: mask, operands: [], x: 0xff, y: 0 });
+    this.steps.push({ opcode: opcodes.bitAnd!, destination: low, operands: [operand, mask], x: 0, y: 0 });
+    return low;
   }
 
   private register(kind: 0 | 1, dtype: number): Slot {

@@ -16,7 +16,6 @@ import {
   register,
   rowParams,
   runOver,
-  type Segment,
   state,
   values,
 } from '../../../native/test/assemble.js';

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Data,
-  float,
-  kernel,
-  runKernel,
-  values,
-} from '../../../native/test/assemble.js';
+import { type Data, float, kernel, runKernel, values } from '../../../native/test/assemble.js';
 import { expectClose, sameBits } from '../../../native/test/expectations.js';
 import { loadAddon, type NativeAddon } from './addon.js';
 
@@ -100,4 +94,3 @@ describe('attention', () => {
     }
   });
 });
-

@@ -151,5 +151,24 @@ describe('gemm', () => {
       expect(apart[4]!.some((v) => v > 0.5)).toBe(true);
     });
   }
-});
 
+  it('runs an attached row program over live rows alone', async () => {
+    const [m, n, k] = [600, 32, 16];
+    const [a, b] = [values(m * k, 13), values(k * n, 14)];
+    const slots = [full(f32, 0, m, n), full(f32, 1, m, n)];
+    const spec = { rows: m, cols: n, extentUnit: 100, slots, code: [{ op: 10, dst: 1, a: 0 }] };
+    for (const live of [0, 4, 6]) {
+      const arrays = [a, b, new Float32Array(m * n).fill(9), new Float32Array(m * n).fill(9), Int32Array.of(live)];
+      const params = gemmParams({ m, n, k, extentUnit: 100, attached: true });
+      const calls: Call[] = [
+        { kernel: kernel.gemm, operands: [0, 1, 2, 4].map((i) => [i, 0] as const), params },
+        { kernel: kernel.rowProgram, operands: [2, 3, 4].map((i) => [i, 0] as const), params: rowParams(spec) },
+      ];
+      const { data } = await runOver(addon, arrays, calls, { threads: 2 });
+      const want = product(a, b, { m, n, k });
+      const edge = live * 100 * n;
+      expectClose(data[2]!, (i) => (i < edge ? want[i]! : 9));
+      expectClose(data[3]!, (i) => (i < edge ? -want[i]! : 9));
+    }
+  });
+});

@@ -8,9 +8,9 @@ import {
   i32,
   kernel,
   rowParams,
+  type Segment,
   state,
   values,
-  type Segment,
 } from '../../../native/test/assemble.js';
 import { gemmParams } from '../../../native/test/gemm-call.js';
 import { loadAddon, type NativeAddon } from './addon.js';

@@ -1,13 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  bf16,
-  type Call,
-  f32,
-  f64,
-  kernel,
-  runKernel,
-  runOver,
-} from '../../../native/test/assemble.js';
+import { bf16, type Call, f32, f64, kernel, runKernel, runOver } from '../../../native/test/assemble.js';
 import { loadAddon, type NativeAddon } from './addon.js';
 
 const addon = loadAddon().addon as NativeAddon;
@@ -61,4 +53,3 @@ describe('checkFinite', () => {
     }
   });
 });
-

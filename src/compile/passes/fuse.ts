@@ -207,17 +207,20 @@ const followProducts = (drafts: readonly Draft[]): Draft[] => {
   const followers = new Map<Draft, Draft[]>();
   const moved = new Set<Draft>();
   drafts.forEach((draft, i) => {
-    if (!draft.space || [...draft.modes.values()].some(endsProgram)) return;
+    if (!draft.space) return;
     const inputs = [...draft.inputs].map(root);
     const latest = inputs.reduce((last, input) => Math.max(last, position.get(input)!), -1);
     const product = drafts[latest];
-    const waits = product && product.nodes[0]!.op.name === 'matmul' && latest < i - 1;
+    const waits = product && isRowProduct(product.nodes[0]!) && latest < i - 1;
     if (!waits || product.segment !== draft.segment || inputs.some((input) => moved.has(input))) return;
     moved.add(draft);
     followers.set(product, [...(followers.get(product) ?? []), draft]);
   });
   return drafts.flatMap((draft) => (moved.has(draft) ? [] : [draft, ...(followers.get(draft) ?? [])]));
 };
+
+/** A product whose rows are those of its left operand; weight gradients, which sum over rows, are not. */
+const isRowProduct = (node: Node): boolean => node.op.name === 'matmul' && !node.attributes.transposeA;
 
 /** Joins neighbours that walk the same rows and read a common operand but not each other, such as the sums of one gradient. */
 const joinSiblings = (drafts: readonly Draft[]): Draft[] => {

@@ -1,5 +1,5 @@
 import type { Node, Tensor } from '../../tensor/graph.js';
-import { elementCount, type Shape } from '../../tensor/types.js';
+import { elementCount, isFloat, type Shape } from '../../tensor/types.js';
 
 /** The rows and columns that a row program walks over. */
 export interface Space {
@@ -31,10 +31,12 @@ export const naturalSpace = (node: Node): (Space & { mode: Mode }) | undefined =
   const { shape } = node.inputs[0]!;
   const axes = (node.attributes.axes as readonly number[] | undefined) ?? [shape.length - 1];
   const reduced = axes.reduce((product, axis) => product * shape[axis]!, 1);
-  const kept = elementCount(shape) / reduced;
-  if (axes.length === shape.length && node.op.name === 'sum') {
+  const kept = elementCount(shape.filter((_, axis) => !axes.includes(axis)));
+  // Integers are only added along rows, which is exact in any order.
+  const overRows = node.op.name === 'sum' && isFloat(node.inputs[0]!.dtype);
+  if (axes.length === shape.length && overRows) {
     if (shape.length <= 1) return { rows: reduced, columns: 1, mode: 'sumRowValues' };
-    return { rows: reduced / last(shape), columns: last(shape), mode: 'sumAll' };
+    return { rows: elementCount(shape.slice(0, -1)), columns: last(shape), mode: 'sumAll' };
   }
   const trailing = axes.length === 0 || axes[axes.length - 1] === shape.length - 1;
   if (trailing) return { rows: kept, columns: reduced, mode: 'reduceRow' };

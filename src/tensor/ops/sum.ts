@@ -15,11 +15,11 @@ import { expand } from './strided.js';
 
 export const sumOp = primitive<ReduceAttributes>({
   name: 'sum',
-  summary: 'Sum over a run of trailing or leading axes.',
+  summary: 'Sum over a run of trailing axes or, of floats, leading ones.',
   operands: ['x'],
   attributeNames: ['axes', 'keepDims'],
   kind: 'reduction',
-  infer: ([x], attributes, fail) => [inferReduction(x!, attributes, true, fail)],
+  infer: ([x], attributes, fail) => [inferReduction(x!, attributes, isFloat(x!.dtype), fail)],
   gradient: gradientRule<ReduceAttributes>((dy, { inputs: [x], attributes: { axes } }) => [
     broadcastTo(reshape(dy, reducedShape(x!.shape, axes, true)), x!.shape),
   ]),
@@ -39,7 +39,7 @@ export const sumOp = primitive<ReduceAttributes>({
 });
 
 /** Sum over `axes`, all of them unless told. */
-export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce(sumOp, x, options, { leading: true });
+export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce(sumOp, x, options, { leading: isFloat(x.dtype) });
 
 type BroadcastAttributes = { readonly shape: Shape };
 

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { trainReport } from './train-report.js';
+
+const result = {
+  runFolder: 'runs/a',
+  steps: 100,
+  seconds: 65,
+  bytesPerSecond: 1.2e6,
+  gflops: 80,
+  peakShare: 0.5,
+  parameters: 869_631,
+  validation: { bitsPerByte: 2.5, parityCrossEntropy: null, bytes: 6000 },
+  interrupted: false,
+};
+
+describe('trainReport', () => {
+  it('tells the result and what can be done with the run', () => {
+    const text = trainReport(result, 'a');
+    expect(text).toMatch(/^done with step 100, after 1 m 05 s\n/);
+    expect(text).toMatch(/validation +2\.5000 bits per byte over 6\.0 k bytes/);
+    expect(text).toMatch(/speed +1\.2 MB\/s, 80\.0 GFLOP\/s, 50\.0% of the measured peak/);
+    expect(text).toMatch(/nonet generate a\n/);
+  });
+
+  it('says how to go on after an interruption', () => {
+    expect(trainReport({ ...result, interrupted: true, validation: undefined }, 'a')).toBe(
+      'stopped after step 100, which is saved. Go on with:\n  nonet train --resume a\n',
+    );
+  });
+
+  it('leaves out the speed of a run that had nothing left to do', () => {
+    expect(trainReport({ ...result, bytesPerSecond: Number.NaN }, 'a')).not.toMatch(/speed/);
+  });
+});

@@ -1,0 +1,203 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { runInMemory, tinySettings } from './test-support.js';
+
+const home = process.cwd();
+let folder = '';
+
+/** A run `tiny` of a very small model on a short text, in a folder of its own. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nonet-cli-'));
+  process.chdir(folder);
+  await writeFile('text.txt', 'It was a bright cold day in April, and the clocks were striking.\n'.repeat(20));
+  await runInMemory(['init', 'text.txt']);
+  const { code, err } = await runInMemory(['train', 'recipe.yaml', 'run.name=tiny', ...tinySettings]);
+  expect(code, err).toBe(0);
+});
+afterAll(async () => {
+  process.chdir(home);
+  await rm(folder, { recursive: true });
+});
+
+const commands = ['quickstart', 'init', 'train', 'generate', 'evaluate', 'plan', 'config', 'runs', 'doctor'];
+
+describe('help', () => {
+  it('names every command', async () => {
+    const { code, out } = await runInMemory(['--help']);
+    expect(code).toBe(0);
+    for (const command of commands) expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+  });
+
+  it.each([...commands.map((name) => [name]), ['runs', 'list'], ['runs', 'compare']])(
+    'of %s %s shows an example',
+    async (...words) => {
+      const path = words.filter((word) => typeof word === 'string');
+      const { code, out } = await runInMemory([...path, '--help']);
+      expect(code).toBe(0);
+      expect(out).toMatch(new RegExp(`Examples?:\n  nonet ${path[0]}`));
+    },
+  );
+
+  it('is what a bare nonet gives, as a usage error', async () => {
+    const { code, err, out } = await runInMemory([]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^Usage: nonet/);
+    expect(out).toBe('');
+  });
+});
+
+describe('a wrong command line', () => {
+  it('is told the nearest command, option or key', async () => {
+    expect(await runInMemory(['genrate', 'x'])).toMatchObject({ code: 2, err: expect.stringContaining('generate') });
+    expect(await runInMemory(['plan', 'a.yaml', '--jsn'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--json'),
+    });
+    expect(await runInMemory(['config', 'recipe.yaml', 'train.stepz=2'])).toMatchObject({
+      code: 2,
+      err: 'error: recipe.yaml has a problem: train.stepz: unknown key; did you mean train.steps?\n',
+    });
+  });
+});
+
+describe('init', () => {
+  it('writes a recipe that the other commands take, and says the next command', async () => {
+    const { code, out } = await runInMemory(['init', 'text.txt', '--out', 'other.yaml']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/nonet train other\.yaml/);
+    expect(await runInMemory(['config', 'other.yaml'])).toMatchObject({ code: 0 });
+  });
+
+  it('never overwrites a recipe unless it is forced to', async () => {
+    await writeFile('mine.yaml', 'seed: 5\n');
+    expect(await runInMemory(['init', 'text.txt', '--out', 'mine.yaml'])).toMatchObject({ code: 1 });
+    expect(await readFile('mine.yaml', 'utf8')).toBe('seed: 5\n');
+    expect(await runInMemory(['init', 'text.txt', '--out', 'mine.yaml', '--force'])).toMatchObject({ code: 0 });
+  });
+
+  it('writes a recipe to fill in where no data is named', async () => {
+    const { code, out } = await runInMemory(['init', '--out', 'empty.yaml']);
+    expect([code, out]).toEqual([0, expect.stringMatching(/Set data\.path/)]);
+  });
+});
+
+describe('config', () => {
+  it('prints the resolved configuration as YAML or JSON, settings included', async () => {
+    const yaml = await runInMemory(['config', 'recipe.yaml', 'seed=7']);
+    const json = await runInMemory(['config', 'recipe.yaml', 'seed=7', '--json']);
+    expect(parse(yaml.out)).toEqual(JSON.parse(json.out));
+    expect(parse(yaml.out)).toMatchObject({ seed: 7, model: { preset: 'nano', layers: 4 }, train: { clip: 1 } });
+  });
+
+  it('lists all keys and the schema without a recipe', async () => {
+    expect((await runInMemory(['config', '--keys'])).out).toMatch(/^model\.bitsPerPatch\n {4}integer from 1 to 12/m);
+    expect(JSON.parse((await runInMemory(['config', '--schema'])).out)).toHaveProperty('properties.train');
+  });
+});
+
+describe('train', () => {
+  it('leaves a run that is listed with its figures', async () => {
+    const [run] = JSON.parse((await runInMemory(['runs', 'list', '--json'])).out);
+    expect(run).toMatchObject({ name: 'tiny', step: 2, steps: 2, validation: expect.any(Number), holder: null });
+  });
+
+  it('gives programs its result', async () => {
+    const argv = ['train', 'recipe.yaml', '--json', 'run.name=json', ...tinySettings];
+    expect(JSON.parse((await runInMemory(argv)).out)).toMatchObject({ steps: 2, interrupted: false });
+  });
+
+  it('writes nothing but its result to standard output', async () => {
+    const { out, err } = await runInMemory(['train', 'recipe.yaml', 'run.name=plain', ...tinySettings]);
+    expect(out).toMatch(/^done with step 2/);
+    expect(err).toMatch(/step 2\/2/);
+  });
+
+  it('goes on with a run, and further only by force', async () => {
+    await runInMemory(['train', 'recipe.yaml', 'run.name=more', ...tinySettings]);
+    const longer = ['train', '--resume', 'more', 'train.steps=3'];
+    expect(await runInMemory(longer)).toMatchObject({ code: 1, err: expect.stringContaining('--force') });
+    expect(await runInMemory([...longer, '--force'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^done with step 3/),
+    });
+  });
+});
+
+describe('plan', () => {
+  it('prints exactly the six figures as JSON and warns on standard error', async () => {
+    const { out, err } = await runInMemory(['plan', 'recipe.yaml', '--json', ...tinySettings]);
+    expect(Object.keys(JSON.parse(out))).toEqual([
+      'parameters',
+      'peakBytes',
+      'activationBytes',
+      'flopsPerStep',
+      'bytesPerStep',
+      'secondsPerStep',
+    ]);
+    expect(err).toMatch(/^warning: .*parameters/);
+  });
+});
+
+describe('generate', () => {
+  it('writes as many bytes as asked for, the same for the same seed', async () => {
+    const argv = ['generate', 'tiny', '--bytes', '24', '--prompt', 'It', '--seed', '3'];
+    const first = await runInMemory(argv);
+    expect(first.bytes).toHaveLength(24);
+    expect((await runInMemory(argv)).bytes).toEqual(first.bytes);
+    expect((await runInMemory([...argv.slice(0, -1), '4'])).bytes).not.toEqual(first.bytes);
+  });
+
+  it('gives a prompt the same text alone and first among several', async () => {
+    const alone = await runInMemory(['generate', 'tiny', '--bytes', '8', '--prompt', 'It', '--json']);
+    const both = await runInMemory([
+      'generate',
+      'tiny',
+      '--bytes',
+      '8',
+      '--prompt',
+      'It',
+      '--prompt-hex',
+      '41',
+      '--json',
+    ]);
+    const rows = JSON.parse(both.out).rows;
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toEqual(JSON.parse(alone.out).rows[0]);
+  });
+
+  it('keeps to valid UTF-8 when told to', async () => {
+    const { bytes } = await runInMemory(['generate', 'tiny', '--bytes', '60', '--utf8', '--temperature', '2']);
+    expect(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes)).not.toThrow();
+  });
+});
+
+describe('evaluate', () => {
+  it('prints exactly the keys that programs rely on', async () => {
+    const { out } = await runInMemory(['evaluate', 'tiny', '--json', '--stride', '4']);
+    const keys = ['bitsPerByte', 'parityCrossEntropy', 'bytes', 'context', 'stride', 'compressors'];
+    expect(Object.keys(JSON.parse(out))).toEqual(keys);
+    expect(JSON.parse(out)).toMatchObject({ parityCrossEntropy: null, context: 16, stride: 4 });
+  });
+
+  it('shows the surprise of every byte, whose mean is the bits per byte', async () => {
+    await writeFile('other.txt', 'the clocks');
+    const argv = ['evaluate', 'tiny', '--data', 'other.txt', '--per-byte'];
+    const { perByte, bitsPerByte } = JSON.parse((await runInMemory([...argv, '--json'])).out);
+    expect(perByte).toHaveLength(10);
+    expect(perByte.reduce((sum: number, bits: number) => sum + bits, 0) / 10).toBeCloseTo(bitsPerByte, 3);
+    expect((await runInMemory(argv)).out.trimEnd().split('\n')).toHaveLength(11);
+    expect((await runInMemory(argv, { terminal: true })).out).toContain('\x1b[38;5;');
+  });
+});
+
+describe('runs compare', () => {
+  it('tells in what two runs differ', async () => {
+    await runInMemory(['train', 'recipe.yaml', 'run.name=seeded', ...tinySettings, 'seed=2']);
+    const { out } = await runInMemory(['runs', 'compare', 'tiny', 'seeded']);
+    expect(out).toMatch(/^seed +1337 +2$/m);
+    expect(out).not.toMatch(/model\.layers/);
+  });
+});
