@@ -21,15 +21,30 @@ import {
 export const native = defaultExecutor() as NativeExecutor;
 export const reference = new ReferenceExecutor();
 
-/** Draws from fast-check's arbitraries inside of a property. */
-export type Draw = fc.GeneratorValue;
+/** A whole number from `min` to `max`. */
+export type Draw = (min: number, max: number) => number;
+
+/** Draws that fast-check makes inside of a property. */
+export const drawFrom =
+  (generate: fc.GeneratorValue): Draw =>
+  (min, max) =>
+    generate(fc.integer, { min, max });
+
+/** Draws that repeat for the same seed, for functions that are traced several times. */
+export const drawBy = (seed: number): Draw => {
+  let state = seed >>> 0;
+  return (min, max) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const mixed = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) >>> 0;
+    return min + Math.floor(((mixed ^ (mixed >>> 12)) >>> 0) / 2 ** 32 * (max - min + 1));
+  };
+};
 
 /** How often a property is tried, and where its examples start; the same ones in every run. */
 export const trials = (numRuns: number) => ({ numRuns, seed: 20240607, endOnFailure: true });
 
-export const integer = (draw: Draw, min: number, max: number): number => draw(fc.integer, { min, max });
-export const pick = <T>(draw: Draw, list: readonly T[]): T => list[integer(draw, 0, list.length - 1)]!;
-export const chance = (draw: Draw, oneIn: number): boolean => integer(draw, 1, oneIn) === 1;
+export const pick = <T>(draw: Draw, list: readonly T[]): T => list[draw(0, list.length - 1)]!;
+export const chance = (draw: Draw, oneIn: number): boolean => draw(1, oneIn) === 1;
 
 /** Sizes around those at which kernels change their ways: vectors of 4 to 16, tiles, tails, and now and then nothing. */
 export const size = (draw: Draw): number => pick(draw, [1, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33]);
@@ -46,13 +61,13 @@ export const shapeOf = (draw: Draw, rank: number, most = 2000): number[] => {
 
 /** A shape that broadcasts to `shape`: leading axes missing, others 1. */
 export const broadcastable = (draw: Draw, shape: Shape): number[] => {
-  const missing = chance(draw, 3) ? integer(draw, 0, shape.length) : 0;
+  const missing = chance(draw, 3) ? draw(0, shape.length) : 0;
   return shape.slice(missing).map((n) => (chance(draw, 3) ? 1 : n));
 };
 
 /** Numbers from `low` to `high` (integers below `high` for integer types), a function of the draw. */
 export const values = (draw: Draw, shape: Shape, dtype: DType, [low, high]: readonly [number, number]): HostArray => {
-  let state = integer(draw, 0, 2 ** 31 - 1) + 1;
+  let state = draw(0, 2 ** 31 - 1) + 1;
   const data = newData(dtype, elementCount(shape));
   for (let i = 0; i < data.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -60,6 +75,12 @@ export const values = (draw: Draw, shape: Shape, dtype: DType, [low, high]: read
     data[i] = isFloat(dtype) ? x : Math.floor(x);
   }
   return new HostArray(data, shape, dtype);
+};
+
+export const permutation = (draw: Draw, count: number): number[] => {
+  const order: number[] = [];
+  for (let i = 0; i < count; i++) order.splice(draw(0, i), 0, i);
+  return order;
 };
 
 /** A shape to take as input, and the views that lead from it to the wanted one. */
@@ -71,27 +92,27 @@ export interface Arrangement {
 /** Another way for a value of `shape` to lie in memory: dense, or through up to `depth` views. */
 export const arrange = (draw: Draw, shape: Shape, depth = 2): Arrangement => {
   if (depth === 0 || chance(draw, 3)) return { shape, view: (x) => x };
-  const axis = integer(draw, 0, Math.max(0, shape.length - 1));
+  const axis = draw(0, Math.max(0, shape.length - 1));
   const before = (other: readonly number[], view: (x: Tensor) => Tensor): Arrangement => {
     const inner = arrange(draw, other, depth - 1);
     return { shape: inner.shape, view: (x) => view(inner.view(x)) };
   };
   const replaced = (n: number): number[] => shape.map((old, i) => (i === axis ? n : old));
-  const kind = integer(draw, 0, 4);
+  const kind = draw(0, 4);
   if (kind === 0 && shape.length > 1) {
-    const order = draw(fc.shuffledSubarray, shape.map((_, i) => i), { minLength: shape.length });
+    const order = permutation(draw, shape.length);
     return before(
       order.map((i) => shape[i]!),
       (x) => transpose(x, shape.map((_, i) => order.indexOf(i))),
     );
   }
   if (kind === 1 && shape.length > 0) {
-    const [start, rest] = [integer(draw, 0, 3), integer(draw, 0, 3)];
+    const [start, rest] = [draw(0, 3), draw(0, 3)];
     const end = start + shape[axis]!;
     return before(replaced(end + rest), (x) => slice(x, { axis, start, end }));
   }
   if (kind === 2 && shape.length > 0) {
-    const parts = [integer(draw, 0, 4), shape[axis]!, integer(draw, 0, 4)];
+    const parts = [draw(0, 4), shape[axis]!, draw(0, 4)];
     return before(replaced(parts.reduce((a, b) => a + b)), (x) => split(x, parts, axis)[1]!);
   }
   if (kind === 3) return before([elementCount(shape)], (x) => reshape(x, shape));

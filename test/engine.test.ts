@@ -42,7 +42,7 @@ const trainSteps = async (options: BitTransformerOptions, steps: number, how: { 
       const [loss, gradients] = valueAndGrad((p: Tree<Tensor>) => bind(model, p, () => model.loss(batch.patches, { random: key })))(state.parameters);
       const { tree, norm } = clipByGlobalNorm(gradients, 1);
       const next = adamW({ ...state, gradients: tree }, { learningRate: constant(3e-3), step: batch.step, ...parameterRules(model) });
-      return { state: next, loss, norm };
+      return { state: { ...next }, loss, norm };
     },
     { donate: 'state', executor, optimize: how.optimize, reuse: how.reuse },
   );

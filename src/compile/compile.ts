@@ -49,7 +49,7 @@ export interface Compiled {
  * Rejects with `E_GUARD` when a guard ended the run (states are as before), `E_SHAPE` and `E_TRACE` while tracing.
  */
 // biome-ignore lint/suspicious/noExplicitAny: parameters mirror the arguments, tensors for arrays
-export const compile = (f: (...args: any[]) => Tree<Tensor>, options: CompileOptions = {}): Compiled => {
+export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: CompileOptions = {}): Compiled => {
   const donations: Donations = typeof options.donate === 'string' ? { [options.donate]: 0 } : (options.donate ?? {});
   const ready = new Map<string, { traced: Traced; executable: Executable; program: Program }>();
   const prepare = (specs: readonly ArgumentSpec[], executor: Executor, optimize = options.optimize ?? true) => {

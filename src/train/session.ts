@@ -154,8 +154,10 @@ class Loop {
   async steps(from: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { stepper, config, progress, model } = this.parts;
     const { steps, logEvery, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
-    const bitsPerByte = config.data.parity ? 9 : 8;
     this.done = from;
+    // Patches that make no whole bytes cannot be shown as text.
+    const frameBits = config.data.parity ? 9 : 8;
+    const samples = model.config.bitsPerPatch <= frameBits && frameBits % model.config.bitsPerPatch === 0;
     const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
     while (this.done < steps) {
       if (signal?.aborted) return true;
@@ -164,7 +166,7 @@ class Loop {
       const seconds = (performance.now() - began) / 1000;
       this.trainSeconds += seconds;
       this.done++;
-      const training = { loss, bitsPerByte: (loss * bitsPerByte) / Math.LN2 };
+      const training = { loss, bitsPerByte: (loss * frameBits) / Math.LN2 };
       if (this.done % logEvery === 0 || this.done === steps) {
         this.metrics.write({ step: this.done, ...training, gradientNorm, learningRate, seconds });
       }
@@ -173,7 +175,7 @@ class Loop {
         const score = await this.evaluate(this.done, this.evaluationBytes);
         progress?.update({ step: this.done, validationBitsPerByte: score.bitsPerByte, seconds: 0 });
       }
-      if (every(sampleEvery)) await this.sample(model);
+      if (samples && every(sampleEvery)) await this.sample(model);
       if (every(checkpointEvery)) await this.save(this.done);
     }
     return false;
@@ -220,6 +222,7 @@ class Loop {
       maxBytes: config.train.sampleBytes,
       temperature: 0.8,
       seed: config.seed,
+      dataParity: config.data.parity,
     });
     const text = new TextDecoder().decode(rows[0]!.bytes);
     appendFileSync(join(run.path, 'samples.jsonl'), `${JSON.stringify({ step: this.done, text })}\n`);

@@ -171,8 +171,8 @@ class UpdateRows : public Instruction {
       const int64_t first = std::max<int64_t>(0, -at), last = std::min(count, length - at);
       if (first >= last) return;
       const int64_t bytes = width * size;
-      memcpy(execution.at<uint8_t>(cache) + b * cacheStride * size + (at + first) * bytes,
-             execution.at<uint8_t>(rows) + b * rowsStride * size + first * bytes, (size_t)((last - first) * bytes));
+      memmove(execution.at<uint8_t>(cache) + b * cacheStride * size + (at + first) * bytes,
+              execution.at<uint8_t>(rows) + b * rowsStride * size + first * bytes, (size_t)((last - first) * bytes));
     });
   }
 

@@ -20,7 +20,7 @@ template <class T> static void copyPlaneOf(const CopyPlane& p, const T* src, T* 
     const T* from = src + r * p.srcRow;
     T* to = dst + r * p.dstRow;
     if (p.srcColumn == 1 && p.dstColumn == 1) {
-      memcpy(to, from, (size_t)p.columns * sizeof(T));
+      memmove(to, from, (size_t)p.columns * sizeof(T));
     } else {
       for (long c = 0; c < p.columns; c++) to[c * p.dstColumn] = from[c * p.srcColumn];
     }

@@ -3,7 +3,7 @@
 
 static void gatherRows(const uint8_t* table, const int32_t* index, uint8_t* out, long begin, long end, size_t bytes,
                        size_t tableStride, size_t outStride) {
-  for (long r = begin; r < end; r++) memcpy(out + (size_t)r * outStride, table + (size_t)index[r] * tableStride, bytes);
+  for (long r = begin; r < end; r++) memmove(out + (size_t)r * outStride, table + (size_t)index[r] * tableStride, bytes);
 }
 
 static void scatterAddRows(const int32_t* index, const float* updates, float* out, long rows, long columns, long tableRows,

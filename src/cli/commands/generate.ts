@@ -83,7 +83,7 @@ const runGenerate = async (
   const { checkpoint, root, json, topP, topK, temperature, seed, parity, utf8 = false, stop = [] } = options;
   const warn = warnOn(io);
   setThreads(options.threads);
-  const { model, state } = await loadRun(run, { checkpoint, root, warn });
+  const { config, model, state } = await loadRun(run, { checkpoint, root, warn });
   // Nothing of the text is to be seen when the settings are refused, so the writer starts with the first bytes.
   let writer: ReturnType<typeof generatedWriter> | undefined;
   const write = (row: number, bytes: Uint8Array): void => {
@@ -102,6 +102,7 @@ const runGenerate = async (
         stop: [...stop],
         utf8,
         parity,
+        dataParity: config.data.parity,
         signal,
         onNotice: warn,
         ...(json ? {} : { onBytes: write }),

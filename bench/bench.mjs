@@ -1,0 +1,61 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { defaultExecutor, setThreads } from '../dist/compile/default-executor.js';
+import { allowedCores } from './cores.mjs';
+import { createGate } from './gate.mjs';
+import { race } from './harness.mjs';
+import { nativePeer } from './peers/native.mjs';
+import { torchPeer } from './peers/torch.mjs';
+
+/** Stretches of multiply-adds whose median is one probe: about 10 microseconds each. */
+const stretches = 5;
+
+/** What the cases share: the engine, the gate on a quiet core, the peers, a folder for scratch files. */
+export const openBench = async (options) => {
+  const { threads, quick, seconds, peers } = options;
+  setThreads(threads);
+  const executor = defaultExecutor();
+  if (executor.name !== 'native') throw new Error('benchmarks need the native engine; run "npm run build"');
+  const { addon } = executor;
+  const folder = mkdtempSync(join(tmpdir(), 'nonet-bench-'));
+  const open = [];
+  const versions = { nonet: packageVersion(), node: process.versions.node };
+
+  const probe = async () => {
+    const rates = [];
+    for (let i = 0; i < stretches; i++) rates.push(await addon.probe('fma', 0, threads));
+    return rates.sort((a, b) => a - b)[stretches >> 1];
+  };
+  const gate = await createGate(probe, { warmUp: quick ? 5 : 200 });
+  const peakGflops = await addon.probe('fma', quick ? 0.02 : 0.3, threads);
+
+  /** A running peer, or nothing where it is not installed or not wanted. Its version goes into the report. */
+  const started = async (name, start) => {
+    if (!peers) return undefined;
+    const peer = await start({ threads, folder });
+    if (!peer) return undefined;
+    open.push(peer);
+    versions[name] = peer.version;
+    return peer;
+  };
+
+  return {
+    ...{ options, executor, addon, folder, quick, threads, versions, peakGflops },
+    race: (competitors, limits = {}) => race(competitors, { gate, seconds, quick, ...limits }),
+    native: (name, source, library) => started(name, (shared) => nativePeer({ ...shared, source, library })),
+    torch: (name, script, extra = {}) => started(name, (shared) => torchPeer({ ...shared, script, ...extra })),
+    facts: () => ({ threads, machine: machineFacts(addon) }),
+    close: async () => {
+      await Promise.all(open.map((peer) => peer.close()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+const packageVersion = () => JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+
+const machineFacts = (addon) => {
+  const { cpu, isa } = addon.describe();
+  return { cpu, isa, cores: allowedCores().length, memoryBytes: totalmem(), load: loadavg()[0] };
+};
