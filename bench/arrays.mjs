@@ -15,7 +15,10 @@ export const noise = (shape) => {
 
 /** Integers 0 .. below - 1 in no telling order. */
 export const integers = (shape, below) =>
-  hostArray(Int32Array.from({ length: count(shape) }, (_, i) => ((i * 7919 + (i >> 5) * 104729) >>> 0) % below), shape);
+  hostArray(
+    Int32Array.from({ length: count(shape) }, (_, i) => ((i * 7919 + (i >> 5) * 104729) >>> 0) % below),
+    shape,
+  );
 
 /**
  * A competitor that runs a compiled function over a state which it donates: `n` times in one native call, so that the cost

@@ -41,9 +41,9 @@ export const openBench = async (options) => {
   };
 
   return {
-    ...{ options, executor, addon, folder, quick, threads, versions, peakGflops },
+    ...{ options, executor, addon, folder, quick, threads, versions, peakGflops, isa: addon.describe().isa },
     race: (competitors, limits = {}) => race(competitors, { gate, seconds, quick, ...limits }),
-    native: (name, source, library) => started(name, (shared) => nativePeer({ ...shared, source, library })),
+    native: (name, peer) => started(name, (shared) => nativePeer({ ...shared, ...peer })),
     torch: (name, script, extra = {}) => started(name, (shared) => torchPeer({ ...shared, script, ...extra })),
     facts: () => ({ threads, machine: machineFacts(addon) }),
     close: async () => {

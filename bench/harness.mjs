@@ -28,7 +28,10 @@ export const race = async (competitors, { gate, seconds, quick = false }) => {
     // Another one begins each round: nobody always follows the same neighbour.
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[(round + i) % entries.length];
-      const { seconds: total, ...facts } = await gate.take(() => entry.run(entry.repetitions), entry.pid ?? process.pid);
+      const { seconds: total, ...facts } = await gate.take(
+        () => entry.run(entry.repetitions),
+        entry.pid ?? process.pid,
+      );
       entry.samples.push({ seconds: total / entry.repetitions, ...facts });
     }
   }

@@ -7,8 +7,6 @@ const quick = size === 'quick';
 setThreads(Number(threads));
 const { addon } = defaultExecutor();
 const runner = await trainingRunner(newModel(Number(bitsPerPatch), modelSize(quick)), batchSize(quick));
-// The program that set the first values is a program of its own with memory of its own.
-globalThis.gc?.();
 addon.resetPeak();
 await runner.run(2);
 const { peakBytes, arenaBytes } = runner.plan;

@@ -42,7 +42,9 @@ export const stepInputs = (model, batch, step) => ({
 /** Parameters (and, for training, moments) with first values. */
 export const initialState = async (model, { training }) => {
   const types = training ? trainStateTypes(model, 1) : { parameters: parameterTypes(model) };
-  const initialize = compile((_, key) => ({ state: { parameters: initialParameters(model, key) } }), { donate: 'state' });
+  const initialize = compile((_, key) => ({ state: { parameters: initialParameters(model, key) } }), {
+    donate: 'state',
+  });
   const key = { seed: scalar(1, 'i32'), step: scalar(0, 'i32') };
   return (await initialize(State.create(defaultExecutor(), types), key)).state;
 };

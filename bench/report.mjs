@@ -48,8 +48,14 @@ export const createReport = ({ name, machine, threads }) => {
     json: () => ({ machine, versions, threads, rows }),
     print: () => {
       const { cpu, isa, cores, load } = machine;
-      console.log(`${name}: ${threads} thread${threads === 1 ? '' : 's'}, ${cpu}, ${isa}, load ${load.toFixed(1)} at start`);
-      console.log(Object.entries(versions).map(([of, version]) => `${of} ${version}`).join(', '));
+      console.log(
+        `${name}: ${threads} thread${threads === 1 ? '' : 's'}, ${cpu}, ${isa}, load ${load.toFixed(1)} at start`,
+      );
+      console.log(
+        Object.entries(versions)
+          .map(([of, version]) => `${of} ${version}`)
+          .join(', '),
+      );
       if (cores > threads) console.log(`not bound to cores: ${cores} to choose from`);
       if (rows.length > 0) console.log(`\n${textTable(rows, samples, peerNames, present)}`);
       for (const note of notes) console.log(note);
@@ -102,7 +108,6 @@ const ratioText = (value) => (value === null ? '-' : `${value.toFixed(2)}x`);
 const columns = (lines) => {
   const textColumns = 3;
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  const padded = (cell, column) =>
-    column < textColumns ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
+  const padded = (cell, column) => (column < textColumns ? cell.padEnd(widths[column]) : cell.padStart(widths[column]));
   return lines.map((line) => `${line.map(padded).join('  ').trimEnd()}\n`).join('');
 };

@@ -59,6 +59,8 @@ export interface RandomGraph {
   readonly inputs: readonly HostArray[];
   /** Values for a bool scalar `condition` and i32 scalars `seed` and `step`, which follow the inputs. */
   readonly trace: (inputs: readonly Tensor[], condition: Tensor, random: RandomSource) => Tensor[];
+  /** The same with inputs that live in a state: their next values, of the same shapes, besides the results. */
+  readonly step: (inputs: readonly Tensor[], condition: Tensor, random: RandomSource) => { next: Tensor[]; results: Tensor[] };
 }
 
 /**
@@ -67,17 +69,23 @@ export interface RandomGraph {
  */
 export const randomGraph = (seed: number, steps: number, sharp: boolean): RandomGraph => {
   const draw = drawBy(seed);
-  const dims = [size(draw), size(draw), size(draw)].map((n) => Math.min(n, 17));
+  const square = Math.min(size(draw), 17);
+  const dims = [size(draw), size(draw), size(draw)].map((n) => (chance(draw, 3) ? square : Math.min(n, 17)));
   const shapes = Array.from({ length: draw(1, 4) }, () => dims.slice(draw(0, 2)).map((n) => (chance(draw, 5) ? 1 : n)));
   shapes.push(dims);
   const inputs = shapes.map((shape) => values(draw, shape, 'f32', [-2, 2]));
   const body = draw(0, 2 ** 30);
+  const grow = (tensors: readonly Tensor[], condition: Tensor, random: RandomSource): Growth => {
+    const growth = new Growth(drawBy(body), [...tensors], { condition, random, sharp });
+    for (let i = 0; i < steps; i++) growth.step();
+    return growth;
+  };
   return {
     inputs,
-    trace: (tensors, condition, random) => {
-      const growth = new Growth(drawBy(body), [...tensors], { condition, random, sharp });
-      for (let i = 0; i < steps; i++) growth.step();
-      return growth.results();
+    trace: (...all) => grow(...all).results(),
+    step: (tensors, ...around) => {
+      const growth = grow(tensors, ...around);
+      return { next: tensors.map((tensor) => growth.successor(tensor)), results: growth.results() };
     },
   };
 };
@@ -104,6 +112,12 @@ class Growth {
     const { values, draw } = this;
     const others = Array.from({ length: draw(0, 4) }, () => pick(draw, values));
     return [values.at(-1)!, ...others];
+  }
+
+  /** A value of the same shape, one that was computed from others if there is one. */
+  successor({ shape }: Tensor): Tensor {
+    const same = this.values.filter((value) => sameShape(value.shape, shape));
+    return pick(this.draw, same.slice(-3));
   }
 
   step(): void {

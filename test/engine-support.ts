@@ -122,7 +122,17 @@ export const arrange = (draw: Draw, shape: Shape, depth = 2): Arrangement => {
 
 export type Function = (...inputs: Tensor[]) => readonly Tensor[];
 
-/** The results on the native executor with everything on, with passes off, without memory reuse; and on the reference. */
+/** Runs `body` while programs are made ready with dead memory filled with NaN. */
+export const poisoned = async <R>(body: () => Promise<R>): Promise<R> => {
+  process.env.NONET_POISON = '1';
+  try {
+    return await body();
+  } finally {
+    delete process.env.NONET_POISON;
+  }
+};
+
+/** The results on the native executor with everything on, with passes off, without memory reuse, poisoned; and on the reference. */
 export const runEverywhere = async (f: Function, inputs: readonly HostArray[]) => {
   const run = async (options: Parameters<typeof compile>[1]): Promise<HostArray[]> =>
     compile(f as (...inputs: Tensor[]) => Tensor[], options)(...inputs);
@@ -130,6 +140,7 @@ export const runEverywhere = async (f: Function, inputs: readonly HostArray[]) =
     plain: await run({ executor: native }),
     unoptimized: await run({ executor: native, optimize: false }),
     unshared: await run({ executor: native, reuse: false }),
+    poison: await poisoned(() => run({ executor: native })),
     expected: await run({ executor: reference }),
   };
 };
@@ -162,8 +173,14 @@ export const expectClose = (got: readonly HostArray[], expected: readonly HostAr
 
 /** Native results do not depend on passes and memory reuse, bit for bit, and agree with the reference. */
 export const expectConforms = async (f: Function, inputs: readonly HostArray[], tolerance = 1e-4): Promise<void> => {
-  const { plain, unoptimized, unshared, expected } = await runEverywhere(f, inputs);
-  expectClose(unoptimized, expected, tolerance);
-  expectSameBits(plain, unoptimized, 'passes on and off');
-  expectSameBits(plain, unshared, 'with and without memory reuse');
+  const results = await runEverywhere(f, inputs);
+  expectClose(results.unoptimized, results.expected, tolerance);
+  expectSameEverywhere(results, 'this function');
+};
+
+/** Neither passes nor the places of values change a bit. */
+export const expectSameEverywhere = (results: Awaited<ReturnType<typeof runEverywhere>>, what: string): void => {
+  expectSameBits(results.plain, results.unoptimized, `${what}, passes on and off`);
+  expectSameBits(results.plain, results.unshared, `${what}, with and without memory reuse`);
+  expectSameBits(results.plain, results.poison, `${what}, with and without poison`);
 };

@@ -16,7 +16,10 @@ export const measure = async (bench, report) => {
   report.peers(['PyTorch'], torch ? ['PyTorch'] : []);
   for (const size of bench.quick ? tiny : sizes) {
     const { batch, heads, length, headDim } = size;
-    for (const [direction, products] of [['forward', 2], ['backward', 4]]) {
+    for (const [direction, products] of [
+      ['forward', 2],
+      ['backward', 4],
+    ]) {
       const ours = await (direction === 'forward' ? forwardRunner : backwardRunner)(bench.executor, size);
       const theirs = torch ? [{ name: 'PyTorch', run: torch.run, pid: torch.pid }] : [];
       await torch?.case(batch, heads, length, headDim, direction);

@@ -16,7 +16,8 @@ export const measure = async (bench, report) => {
       name: 'nonet',
       run: async (n) => {
         const start = performance.now();
-        for (let i = 0; i < n; i++) await generator.generate(state, { prompts, maxBytes: count, seed: i, bytesPerCall: 64 });
+        for (let i = 0; i < n; i++)
+          await generator.generate(state, { prompts, maxBytes: count, seed: i, bytesPerCall: 64 });
         return (performance.now() - start) / 1000;
       },
     };

@@ -1,10 +1,20 @@
 import { compile } from '../../dist/compile/compile.js';
 import { matmul } from '../../dist/tensor/index.js';
 import { noise, stateRunner } from '../arrays.mjs';
+import { fittingKernels } from '../peers/process.mjs';
 
 const forward = [
-  ...[[4096, 256, 256], [4096, 256, 1024], [4096, 1024, 256]],
-  ...[[4096, 128, 128], [4096, 128, 512], [1024, 1024, 1024], [252, 256, 256]],
+  ...[
+    [4096, 256, 256],
+    [4096, 256, 1024],
+    [4096, 1024, 256],
+  ],
+  ...[
+    [4096, 128, 128],
+    [4096, 128, 512],
+    [1024, 1024, 1024],
+    [252, 256, 256],
+  ],
 ].map(([m, k, n]) => ({ m, k, n, kind: 'forward' }));
 
 /** Gradients of weights, A^T B, and of inputs, A B^T. */
@@ -22,15 +32,27 @@ const tiny = [
 
 /** Products C = A B of the shapes that a training step is made of. */
 export const measure = async (bench, report) => {
-  const openblas = await bench.native('OpenBLAS', 'gemm_openblas.c', 'openblas');
-  const onednn = await bench.native('oneDNN', 'gemm_onednn.c', 'dnnl');
-  const peers = Object.entries({ OpenBLAS: openblas, oneDNN: onednn }).filter(([, peer]) => peer);
-  report.peers(['OpenBLAS', 'oneDNN'], peers.map(([name]) => name));
+  const openblas = { source: 'gemm_openblas.c', library: 'openblas' };
+  const wanted = {
+    OpenBLAS: openblas,
+    'OpenBLAS, fitted': { ...openblas, env: fittingKernels(bench.isa) },
+    oneDNN: { source: 'gemm_onednn.c', library: 'dnnl' },
+  };
+  const peers = [];
+  for (const [name, how] of Object.entries(wanted)) {
+    const peer = await bench.native(name, how);
+    if (peer) peers.push([name, peer]);
+  }
+  report.peers(
+    Object.keys(wanted),
+    peers.map(([name]) => name),
+  );
   const rows = [];
   for (const shape of bench.quick ? tiny : [...forward, ...backward]) {
     rows.push(await measureShape(bench, report, shape, peers));
   }
   addMeans(report, rows);
+  if (peers.length > 0) report.note('OpenBLAS is as installed; "fitted" tells it which kernels suit this CPU.');
 };
 
 const measureShape = async (bench, report, shape, peers) => {

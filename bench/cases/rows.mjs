@@ -84,8 +84,14 @@ const layer = (Layer) =>
 const setUps = {
   rmsNorm: layer(RMSNorm),
   layerNorm: layer(LayerNorm),
-  softmax: mapped(() => ({}), (x) => ops.softmax(x)),
-  gelu: mapped(() => ({}), (x) => ops.gelu(x)),
+  softmax: mapped(
+    () => ({}),
+    (x) => ops.softmax(x),
+  ),
+  gelu: mapped(
+    () => ({}),
+    (x) => ops.gelu(x),
+  ),
   crossEntropy: (rows, columns) => {
     const mean = (logits, targets) => {
       const truth = ops.reshape(ops.takeAlong(logits, ops.expandDims(targets, -1)), [rows]);

@@ -17,8 +17,16 @@ export const measure = async (bench, report) => {
 
   const parts = Array.from({ length: bench.quick ? 1 : 7 }, () => JSON.parse(runProcess(process.execPath, firstCall)));
   const add = (of, metric, seconds) => report.add({ of, metric, unit: 's', nonet: median(seconds), better: 'less' });
-  add('import of nonet', 'time', parts.map((part) => part.importSeconds));
-  add('first native call', 'time', parts.map((part) => part.callSeconds));
+  add(
+    'import of nonet',
+    'time',
+    parts.map((part) => part.importSeconds),
+  );
+  add(
+    'first native call',
+    'time',
+    parts.map((part) => part.callSeconds),
+  );
   for (const layers of bench.quick ? [1] : [8, 16]) {
     add(`training step of ${layers} layers`, 'compile time', await compileTimes(bench, layers));
   }

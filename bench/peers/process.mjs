@@ -49,6 +49,15 @@ export const startPeer = async ({ command, args = [], env }) => {
   };
 };
 
+/**
+ * OpenBLAS picks kernels by model numbers that it knows, and on a newer CPU falls back to those of a Pentium 4. This names
+ * the ones for an instruction set of nonet, so that there is a comparison with the library at its best.
+ */
+export const fittingKernels = (isa) => {
+  const core = { avx512: 'SkylakeX', avx2: 'Haswell' }[isa];
+  return core === undefined ? {} : { OPENBLAS_CORETYPE: core };
+};
+
 /** The environment of a peer: as many threads as nonet has, and no hand-tuned settings of a user. */
 export const peerEnvironment = (threads, extra = {}) => {
   const { OPENBLAS_CORETYPE, OPENBLAS_L2_SIZE, ...rest } = process.env;

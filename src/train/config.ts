@@ -72,7 +72,15 @@ export const resolveConfig = async (recipe: string | undefined, overrides: reado
   const tree = recipe === undefined ? {} : await loadRecipe(recipe);
   const source = recipe ?? 'the command line';
   const name = recipe === undefined ? 'run' : basename(recipe, extname(recipe));
-  return checkConfig(applyOverrides(tree, [...overrides]), source, name);
+  return checkConfig(applyOverrides(withoutMinutes(tree, overrides), [...overrides]), source, name);
+};
+
+/** A number of steps on the command line is meant, even where the recipe gives a time. */
+const withoutMinutes = (tree: ConfigTree, overrides: readonly string[]): ConfigTree => {
+  const sets = (key: string): boolean => overrides.some((override) => override.startsWith(`${key}=`));
+  if (!sets('train.steps') || sets('train.minutes') || typeof tree.train !== 'object') return tree;
+  const { minutes: _, ...train } = tree.train as ConfigTree;
+  return { ...tree, train };
 };
 
 /** The same for a tree that is there already, such as the stored configuration of a run. */

@@ -15,7 +15,7 @@ import { State } from '../compile/state.js';
 import type { ConfigTree } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
 
-import { type ByteStore, createBatcher, memoryStore } from '../data/index.js';
+import { type ByteStore, createBatcher, evaluationWindows, memoryStore } from '../data/index.js';
 import { generate } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
 import { initialParameters, parameterCount } from '../nn/index.js';
@@ -68,6 +68,8 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const { bitsPerPatch, contextLength } = model.config;
   const layout = { bitsPerPatch, parity: start.config.data.parity };
   const { batchSize } = start.config.train;
+  // A validation part that cannot be scored is better known now than after the last step.
+  evaluationWindows({ store: validationBytes, ...layout, contextLength });
   const batcher = createBatcher({ store, ...layout, contextLength, batchSize, seed: start.config.seed });
 
   const peak = await measuredPeak();
@@ -76,10 +78,10 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     : start.config;
   const state = await initialState(model, config, start, warn);
   const stepper = createStepper(model, config, batcher, state);
-  await writeRunConfig(run, plain(config));
 
   const from = start.checkpoint?.step ?? 0;
   await cutMetrics(run.metricsPath, from);
+  await writeRunConfig(run, plain(config));
   const bytesPerStep = (config.train.accumulation * batchSize * contextLength * bitsPerPatch) / (layout.parity ? 9 : 8);
   const { flopsPerStep } = stepPlan(model, config);
   const progress = options.stream

@@ -62,7 +62,7 @@ export const resume = async (
 /** The run's own place counts, wherever it has been moved to. */
 const relocated = (config: RunConfig, run: RunFolder): RunConfig => ({
   ...config,
-  run: { root: dirname(run.path), name: run.name },
+  run: { name: run.name, root: dirname(run.path) },
 });
 
 const lockedSession = async (run: RunFolder, start: SessionStart, options: TrainOptions): Promise<TrainResult> => {

@@ -12,7 +12,11 @@ namespace {
 
 constexpr int64_t kTaskBytes = 1 << 18;
 
-void checkIndices(const Execution& execution, const int32_t* index, int64_t count, int64_t limit) {
+// `out`: what the kernel writes, which must not lie on the indices, or they would not stay as they were checked.
+void checkIndices(const Execution& execution, const int32_t* index, int64_t count, int64_t limit, const Operand& out,
+                  int64_t outBytes) {
+  const uint8_t *begin = (const uint8_t*)index, *end = (const uint8_t*)(index + count), *written = execution.at<uint8_t>(out);
+  if (begin < written + outBytes && written < end) execution.fail("writes over its own indices");
   for (int64_t i = 0; i < count; i++) {
     if (index[i] >= 0 && index[i] < limit) continue;
     execution.fail("index " + std::to_string(index[i]) + " at position " + std::to_string(i) + " lies outside of 0.." +
@@ -45,7 +49,7 @@ class GatherRows : public Instruction {
 
   void run(Execution& execution) const override {
     const int32_t* indices = execution.at<int32_t>(index);
-    checkIndices(execution, indices, rows, tableRows);
+    checkIndices(execution, indices, rows, tableRows, out, rows == 0 ? 0 : (rows - 1) * outStride + bytes);
     execution.parallelRanges(rows, rowsPerTask(bytes), [&](long begin, long end, void*) {
       kernels().moves->gatherRows(execution.at<uint8_t>(table), indices, execution.at<uint8_t>(out), begin, end, bytes,
                                   tableStride, outStride);
@@ -75,7 +79,7 @@ class ScatterAddRows : public Instruction {
   // Tasks are column ranges: each adds all updates in order, however the indices are spread.
   void run(Execution& execution) const override {
     const int32_t* indices = execution.at<int32_t>(index);
-    checkIndices(execution, indices, rows, tableRows);
+    checkIndices(execution, indices, rows, tableRows, out, columns == 0 ? 0 : tableRows * columns * 4);
     execution.parallelRanges(columns, 64, [&](long begin, long end, void*) {
       kernels().moves->scatterAddRows(indices, execution.at<float>(updates), execution.at<float>(out), rows, columns, tableRows,
                                       stride, begin, end);
@@ -105,7 +109,7 @@ class TakeAlong : public Instruction {
   void run(Execution& execution) const override {
     const int32_t* indices = execution.at<int32_t>(index);
     if (count == 0) return;
-    checkIndices(execution, indices, rows * count, columns);
+    checkIndices(execution, indices, rows * count, columns, out, rows * count * 4);
     execution.parallelRanges(rows, rowsPerTask(count * 4), [&](long begin, long end, void*) {
       kernels().moves->takeAlong(execution.at<float>(x), indices, execution.at<float>(out), begin, end, count, stride);
     });
@@ -133,7 +137,7 @@ class PutAlong : public Instruction {
   void run(Execution& execution) const override {
     const int32_t* indices = execution.at<int32_t>(index);
     if (columns == 0) return;
-    checkIndices(execution, indices, count == 0 ? 0 : rows * count, columns);
+    checkIndices(execution, indices, count == 0 ? 0 : rows * count, columns, out, rows * columns * 4);
     execution.parallelRanges(rows, rowsPerTask(columns * 4), [&](long begin, long end, void*) {
       kernels().moves->putAlong(indices, execution.at<float>(updates), execution.at<float>(out), begin, end, columns, count);
     });

@@ -85,6 +85,8 @@ const runGenerate = async (
   setThreads(options.threads);
   const { config, model, state } = await loadRun(run, { checkpoint, root, warn });
   // Nothing of the text is to be seen when the settings are refused, so the writer starts with the first bytes.
+  // Notices wait for its end, so as not to stand in the middle of it.
+  const notices: string[] = [];
   let writer: ReturnType<typeof generatedWriter> | undefined;
   const write = (row: number, bytes: Uint8Array): void => {
     writer ??= generatedWriter(io, prompts);
@@ -104,13 +106,18 @@ const runGenerate = async (
         parity,
         dataParity: config.data.parity,
         signal,
-        onNotice: warn,
+        onNotice: (notice: string) => void notices.push(notice),
         ...(json ? {} : { onBytes: write }),
       }),
     );
-    if (json) return printJson(io, generatedJson(prompts, result));
-    writer ??= generatedWriter(io, prompts);
-    writer.finish();
+    if (json) {
+      printJson(io, generatedJson(prompts, result));
+    } else {
+      writer ??= generatedWriter(io, prompts);
+      writer.finish();
+    }
+    notices.forEach(warn);
+    if (json) return;
     const total = result.rows.reduce((sum, { bytes }) => sum + bytes.length, 0);
     const wrong = result.rows.reduce((sum, { parityErrors }) => sum + parityErrors, 0);
     if (wrong > 0) warn(`${wrong} of ${total} sampled parity bits do not fit their bytes.`);

@@ -21,7 +21,7 @@ export const quickstartReport = (summary: QuickstartSummary, run: string, folder
   const { validation, compressors, seconds, parameters, sample } = summary;
   const saving = savingOverXz(validation.bitsPerByte, { ...compressors });
   return [
-    `Text that the model has never seen (${formatCount(validation.bytes)} bytes) costs${saving ? `, ${saving}` : ''}:`,
+    `${formatCount(validation.bytes)} bytes of the book that the model has never seen${saving ? `, ${saving} makes them` : ''}:`,
     comparison(validation.bitsPerByte, compressors),
     'It writes:',
     `${indented(sample)}\n`,
@@ -35,7 +35,7 @@ export const quickstartReport = (summary: QuickstartSummary, run: string, folder
     'What to try next:',
     facts([
       ['let it write', `npx nonet generate ${run} --prompt "The whale " --bytes 400`],
-      ['see what surprises it', `npx nonet evaluate ${run} --per-byte | less`],
+      ['see what surprises it', `npx nonet evaluate ${run} --per-byte`],
       ['train your own text', 'npx nonet init book.txt && npx nonet train recipe.yaml'],
       ['know this machine', 'npx nonet doctor'],
     ]),

@@ -1,7 +1,7 @@
 import { NonetError } from '../../core/errors.js';
 import type { Node, Tensor } from '../../tensor/graph.js';
 import { bytesOf, type DType, elementCount, rowMajorStrides, type Shape } from '../../tensor/types.js';
-import { isView, viewSource } from '../passes/views.js';
+import { isView, sourceOf, viewSource } from '../passes/views.js';
 import { dtypeCodes, float, type Instruction, type KernelName, type Parameter, type Place, placeOf } from './instruction.js';
 import { type Buffer, broadcastStrides, collapse, contiguousView, isContiguous, reshapeView, type View } from './storage.js';
 
@@ -14,6 +14,12 @@ export interface Target {
 }
 
 export const segments = { arena: 0, constants: 1, inputs: 2, outputs: 3, firstState: 4 } as const;
+
+/** A view, and the conditional block in which it was made. */
+interface Arranged {
+  readonly view: View;
+  readonly block: number;
+}
 
 /** Collects the instructions of a program and says where every value lies. */
 export class Builder {
@@ -28,8 +34,9 @@ export class Builder {
   /** Values whose places were asked for since the last call. */
   private readonly written: Tensor[] = [];
   private readonly stored = new Map<Tensor, View>();
-  private readonly views = new Map<Tensor, View>();
-  private readonly copies = new Map<Tensor, { view: View; block: number }>();
+  private readonly views = new Map<Tensor, Arranged>();
+  private readonly copies = new Map<Tensor, Arranged>();
+  private readonly copied = new Map<Buffer, Tensor>();
   private readonly constantViews = new Map<Tensor, View>();
   private readonly placements = new Map<Tensor, View>();
 
@@ -84,26 +91,37 @@ export class Builder {
 
   /** How a value lies in memory, views resolved to strides. */
   view(tensor: Tensor): View {
-    const known = this.stored.get(tensor) ?? this.views.get(tensor);
+    const known = this.stored.get(tensor) ?? this.reachable(this.views.get(tensor));
     if (known) return known;
     if (tensor.node.op.name === 'constant') return this.constantView(tensor);
     if (!isView(tensor.node)) {
       throw new NonetError('E_PROGRAM', `${tensor.node.op.name} is read before it is computed (node ${tensor.node.id})`);
     }
     const view = this.viewThrough(tensor);
-    this.views.set(tensor, view);
+    this.views.set(tensor, { view, block: this.block });
     return view;
+  }
+
+  /** The value that a buffer holds a dense copy of. */
+  copiedValue(buffer: Buffer): Tensor | undefined {
+    return this.copied.get(buffer);
+  }
+
+  /** What a conditional block arranged may be skipped over, so only that block can use it. */
+  private reachable(arranged: Arranged | undefined): View | undefined {
+    return arranged && (arranged.block === 0 || arranged.block === this.block) ? arranged.view : undefined;
   }
 
   /** The value without gaps, copied if need be. */
   contiguous(tensor: Tensor): View {
     const view = this.view(tensor);
     if (isContiguous(view)) return view;
-    const before = this.copies.get(tensor);
-    if (before && (before.block === 0 || before.block === this.block)) return before.view;
+    const before = this.reachable(this.copies.get(tensor));
+    if (before) return before;
     const copy = this.newContiguous(tensor.dtype, tensor.shape);
     this.copy(view, copy, [tensor.node]);
     this.copies.set(tensor, { view: copy, block: this.block });
+    this.copied.set(copy.buffer, sourceOf(tensor));
     return copy;
   }
 

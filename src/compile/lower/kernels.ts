@@ -1,6 +1,7 @@
+import { NonetError } from '../../core/errors.js';
 import type { Node, Tensor } from '../../tensor/graph.js';
 import { type AttentionAttributes, extentsOf } from '../../tensor/ops/attention-shapes.js';
-import { bytesOf, elementCount } from '../../tensor/types.js';
+import { bytesOf, describeType, elementCount, isFloat } from '../../tensor/types.js';
 import type { Builder } from './builder.js';
 import { dtypeCodes, float, type Parameter, type Place, placeOf } from './instruction.js';
 import { lowerMatmul } from './matmul.js';
@@ -138,6 +139,18 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     const condition = builder.contiguous(node.inputs[0]!);
     builder.emit('guard', [placeOf(condition)], [dtypeCodes[condition.dtype], node.id], [node]);
   },
+};
+
+/** Ops whose kernels compute in f32 alone. */
+const onlyF32 = new Set(['matmul', 'attention', 'attentionGradient', 'rotary', 'scatterAdd', 'takeAlong', 'putAlong', 'sample']);
+
+/** Throws `E_SHAPE` for operands that the reference executor computes but no native kernel does. */
+export const requireKernel = ({ op, inputs }: Node): void => {
+  const other = inputs.find(({ dtype }) => isFloat(dtype) && dtype !== 'f32');
+  if (!other || !onlyF32.has(op.name)) return;
+  throw new NonetError('E_SHAPE', `${op.name}: the native core has no kernel for ${describeType(other)}; cast() the operands to f32`, {
+    op: op.name,
+  });
 };
 
 /** The part of a view from `start` along an axis. */

@@ -4,9 +4,10 @@ import { formUnits, type Unit } from '../passes/fuse.js';
 import { resolveOperand } from '../passes/space.js';
 import { isView, sourceOf } from '../passes/views.js';
 import type { Program, StateLayout } from '../program.js';
+import { attachTo } from './attach.js';
 import { Builder, segments, type Target } from './builder.js';
 import { dtypeCodes, type Instruction, placeOf } from './instruction.js';
-import { kernelLowerings, partOf } from './kernels.js';
+import { kernelLowerings, partOf, requireKernel } from './kernels.js';
 import { align, planMemory } from './memory.js';
 import { lowerRowProgram, type UnitContext } from './row-program.js';
 import { type Buffer, collapse, contiguousView, isContiguous, reshapeView, type View } from './storage.js';
@@ -102,6 +103,8 @@ class Flow {
     return {
       escapes: (tensor) => this.escaping.has(tensor),
       dies: (buffer) => {
+        const copied = builder.copiedValue(buffer);
+        if (copied && (this.lastRead.get(copied) ?? -1) > index) return false;
         for (const [tensor, last] of this.lastRead) {
           if (last > index && builder.storedAt(tensor)?.buffer === buffer) return false;
         }
@@ -153,11 +156,14 @@ const placeOutputs = (
     const { tensor } = output;
     const unit = flow.unitOf.get(tensor.node);
     const free = unit !== undefined && !builder.placementOf(tensor) && units[unit]!.block === 0;
+    // The skipped values of a conditional block are copied before its body runs, which may read the leaf or end the run.
+    const isMerge = tensor.node.op.name === 'merge';
     if (output.donated) {
+      if (isMerge) return;
       const key = `${output.donated.argument}:${output.donated.path}`;
       const old = oldLeaf.get(key);
       const oldRead = old ? (flow.lastRead.get(old) ?? -1) : -1;
-      if (free && unit > flow.lastGuard && oldRead <= unit) {
+      if (free && unit > flow.lastGuard && (oldRead < unit || (oldRead === unit && writesBehindReads(units[unit]!, old!)))) {
         builder.place(tensor, contiguousView(leafOf.get(key)!, tensor.dtype, tensor.shape));
       }
       return;
@@ -169,6 +175,16 @@ const placeOutputs = (
     outputBytes += align(bytes);
   });
   return { outputSlots, outputBytes };
+};
+
+/**
+ * Whether a unit that reads the old value of a leaf may write the new one over it: row programs look after themselves,
+ * and `updateRows` changes the rows in place. Other kernels would read what they have just written.
+ */
+const writesBehindReads = ({ nodes: [node], space }: Unit, old: Tensor): boolean => {
+  if (space) return true;
+  const [cache, ...others] = node!.inputs.map(sourceOf);
+  return node!.op.name === 'updateRows' && cache === old && !others.includes(old);
 };
 
 /** Parts of a concat are written where they end up, if their kernel writes them once and takes strides. */
@@ -239,38 +255,8 @@ const lowerUnit = (builder: Builder, unit: Unit, context: UnitContext, attach: b
   if (node!.op.name === 'merge') return;
   const lowering = kernelLowerings[node!.op.name];
   if (!lowering) throw new Error(`no kernel for ${node!.op.name}`);
+  requireKernel(node!);
   lowering(builder, node!);
-};
-
-const gemmParameter = { m: 0, n: 1, packed: 7, ldc: 8, batch0: 10, batch1: 11, extentUnit: 18, attached: 19 } as const;
-
-/**
- * Runs a row program inside the tasks of the product before it, on rows that are still in the cache. The bits are the
- * same as after it, since both work row by row.
- */
-const attachTo = (product: Instruction, program: Instruction, unit: Unit, builder: Builder): void => {
-  const at = (key: keyof typeof gemmParameter): number => product.parameters[gemmParameter[key]] as number;
-  const { rows } = unit.space!;
-  const sums = [...unit.modes!.values()].some((mode) => mode.startsWith('sum'));
-  const readsProduct = program.operands.some((place) => place?.buffer === product.operands[2]!.buffer);
-  const plain = at('packed') === 1 && at('batch0') * at('batch1') === 1 && at('extentUnit') === 0 && !unit.extent;
-  // A program over single elements in a row loses its rows when flattened; give them back.
-  if (!plain || sums || !readsProduct || rows !== at('m') || unit.block !== builder.block) return;
-  if (unit.nodes.some((node) => node.op.name.startsWith('random'))) return;
-  if (program.parameters[2] === 1) unflatten(program, rows, unit.space!.columns);
-  product.parameters[gemmParameter.attached] = 1;
-  builder.attachLast();
-};
-
-/** Slots of a flat program are dense: as rows they step by the number of columns. */
-const unflatten = (program: Instruction, rows: number, columns: number): void => {
-  program.parameters.splice(0, 3, rows, columns, 0);
-  const slots = program.parameters[5] as number;
-  for (let i = 0; i < slots; i++) {
-    const at = 7 + i * 11;
-    if (program.parameters[at] !== 2) continue;
-    program.parameters.splice(at + 3, 6, 1, 1, rows, 0, 0, columns);
-  }
 };
 
 /** Opens and closes conditional blocks around the units that belong to them. */
@@ -306,6 +292,7 @@ class Blocks {
     const merge = this.merges.get(block);
     if (!merge) return;
     const { builder } = this;
+    builder.block = this.program.graph.blockParents[block]!;
     merge.outputs.forEach((output, i) => {
       const out = builder.output(output);
       builder.copy(builder.view(merge.inputs[1 + i]!), out, [merge]);
@@ -356,10 +343,8 @@ const finishOutputs = (
     if (output.donated) donatedCopies.push({ from, to });
     else builder.copy(from, to, [tensor.node]);
   });
-  const readsState = ({ from }: { from: View }): boolean => from.buffer.segment >= segments.firstState;
-  const several = donatedCopies.length > 1;
   const staged = donatedCopies.map((copy) => {
-    if (!several || !readsState(copy)) return copy;
+    if (copy.from.buffer.segment < segments.firstState) return copy;
     const between = builder.newContiguous(copy.from.dtype, copy.from.shape);
     builder.copy(copy.from, between, []);
     return { from: between, to: copy.to };

@@ -17,7 +17,7 @@ export interface UnitContext {
 }
 
 /** Slot classes of the native interpreter. */
-const slotClass = { full: 0, row: 1, memoryFull: 2, memoryRow: 3, memoryColumn: 4, memoryScalar: 5, columnSum: 6 } as const;
+export const slotClass = { full: 0, row: 1, memoryFull: 2, memoryRow: 3, memoryColumn: 4, memoryScalar: 5, columnSum: 6 } as const;
 
 interface Slot {
   class: number;

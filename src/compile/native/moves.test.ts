@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { bf16, type Data, f32, f64, float, i32, kernel, runKernel, u8, values } from '../../../native/test/assemble.js';
+import {
+  bf16,
+  type Call,
+  type Data,
+  f32,
+  f64,
+  float,
+  i32,
+  kernel,
+  runKernel,
+  runOver,
+  u8,
+  values,
+} from '../../../native/test/assemble.js';
 import { sameBits } from '../../../native/test/expectations.js';
 import { loadAddon, type NativeAddon } from './addon.js';
 
@@ -75,6 +88,19 @@ describe('kernels that take indices', () => {
       );
       await expect(take).rejects.toMatchObject({ code: 'E_PROGRAM' });
     }
+  });
+
+  it('refuse to write over their own indices', async () => {
+    const call: Call = {
+      kernel: kernel.takeAlong,
+      operands: [
+        [0, 0],
+        [1, 0],
+        [1, 4],
+      ],
+      params: [1, 4, 2, 4],
+    };
+    await expect(runOver(addon, [values(4), new Int32Array(3)], [call])).rejects.toThrow(/its own indices/);
   });
 
   it('update rows of a cache at each position, skipping what falls outside', async () => {

@@ -1,0 +1,42 @@
+import type { BadInput } from './world.js';
+
+/** Wrong prompts and settings of generation, and of evaluation. */
+export const promptCases: readonly BadInput[] = [
+  generate('digits that are not hexadecimal', '--prompt-hex 4x', 'E_USAGE', /holds "x" at digit 2/),
+  generate('half a byte', '--prompt-hex 414', 'E_USAGE', /3 digits/),
+  generate('a prompt file that is missing', '--prompt-file none.txt', 'E_FILE', /none\.txt/),
+  generate('a prompt file that is a folder', '--prompt-file runs', 'E_FILE', /it is a folder/),
+  generate(
+    'a prompt that is no UTF-8 where the text is to be',
+    '--prompt-hex 41ff --utf8',
+    'E_PROMPT',
+    /no valid UTF-8 at byte 1/,
+  ),
+  generate('no bytes', '--bytes 0', 'E_USAGE', /whole number from 1 on/),
+  generate('words for bytes', '--bytes many', 'E_USAGE', /whole number from 1 on/),
+  generate('a temperature below 0', '--temperature -1', 'E_PROMPT', /temperature is -1/),
+  generate('a temperature that is no number', '--temperature hot', 'E_USAGE', /Expected a number/),
+  generate('a top-p of 0', '--top-p 0', 'E_PROMPT', /topP is 0/),
+  generate('a top-p above 1', '--top-p 1.5', 'E_PROMPT', /topP is 1\.5/),
+  generate('a negative top-k', '--top-k -1', 'E_USAGE', /whole number from 0 on/),
+  generate('a negative seed', '--seed -1', 'E_USAGE', /whole number from 0 on/),
+  generate('an unknown way with parity', '--parity guess', 'E_USAGE', /construct, sample/),
+  {
+    name: 'an empty stop string',
+    argv: ['generate', 'good', '--stop', '', '--json'],
+    code: 'E_PROMPT',
+    says: /stop string is empty/,
+  },
+  evaluate('no stride', '--stride 0', 'E_USAGE', /whole number from 1 on/),
+  evaluate('a stride beyond the window', '--stride 1000', 'E_CONFIG', /stride is 1000/),
+  evaluate('data that is missing', '--data none.txt', 'E_FILE', /none\.txt/),
+  evaluate('data that is empty', '--data empty.txt', 'E_DATA', /empty/),
+];
+
+function generate(name: string, options: string, code: BadInput['code'], says: RegExp): BadInput {
+  return { name, argv: ['generate', 'good', ...options.split(' '), '--json'], code, says };
+}
+
+function evaluate(name: string, options: string, code: BadInput['code'], says: RegExp): BadInput {
+  return { name, argv: ['evaluate', 'good', ...options.split(' '), '--json'], code, says };
+}
