@@ -33,7 +33,7 @@ export interface Compiled {
   (...args: Argument[]): Promise<Result>;
   /**
    * Runs the program `n` times in one native call: donated states are carried along, array arguments have a new first
-   * dimension of `n`, outputs are stacked likewise.
+   * dimension of `n`, outputs are stacked likewise; for `n` = 1 neither has it.
    */
   repeat(n: number, ...args: Argument[]): Promise<Result>;
   /** Runs once with every result checked; resolves to the op that produced the first NaN or infinity, if any. */
@@ -51,10 +51,12 @@ export interface Compiled {
 // biome-ignore lint/suspicious/noExplicitAny: parameters mirror the arguments, tensors for arrays
 export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: CompileOptions = {}): Compiled => {
   const donations: Donations = typeof options.donate === 'string' ? { [options.donate]: 0 } : (options.donate ?? {});
-  const ready = new Map<string, { traced: Traced; executable: Executable; program: Program }>();
+  const ready = new WeakMap<Executor, Map<string, Ready>>();
   const prepare = (specs: readonly ArgumentSpec[], executor: Executor, optimize = options.optimize ?? true) => {
-    const key = `${executor.name}/${optimize}/${specs.map(specKey).join('/')}`;
-    const known = ready.get(key);
+    const key = `${optimize}/${specs.map(specKey).join('/')}`;
+    const prepared = ready.get(executor) ?? new Map<string, Ready>();
+    ready.set(executor, prepared);
+    const known = prepared.get(key);
     if (known) return known;
     const traced = trace(f as (...args: never[]) => unknown, specs, donations);
     const states = specs.flatMap((spec, argument) =>
@@ -62,7 +64,7 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
     );
     const executable = executor.prepare(traced.program, { states, optimize, reuse: options.reuse ?? true });
     const entry = { traced, executable, program: traced.program };
-    ready.set(key, entry);
+    prepared.set(key, entry);
     return entry;
   };
   const executorOf = (args: readonly Argument[]): Executor => {
@@ -114,6 +116,13 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
   };
   return compiled;
 };
+
+/** A function traced for certain arguments and made ready for an executor. */
+interface Ready {
+  readonly traced: Traced;
+  readonly executable: Executable;
+  readonly program: Program;
+}
 
 const isInput = (value: unknown): value is HostArray | number => typeof value === 'number' || isType(value);
 const isArray = (value: unknown): value is HostArray => value instanceof HostArray;

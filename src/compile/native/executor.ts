@@ -42,10 +42,21 @@ export class NativeExecutor implements Executor {
   readonly name = 'native';
   readonly addon: NativeAddon;
   threads: number;
+  private queue: Promise<unknown> = Promise.resolve();
 
   constructor(addon: NativeAddon, threads = threadCount(addon)) {
     this.addon = addon;
     this.threads = threads;
+  }
+
+  /**
+   * Does calls one after the other in the order in which they were made. Calls of one program share its arena, those of
+   * several may share a state, and every call has all the threads anyway.
+   */
+  inOrder<R>(call: () => Promise<R>): Promise<R> {
+    const result = this.queue.then(call);
+    this.queue = result.catch(() => undefined);
+    return result;
   }
 
   allocateState(layout: StateLayout): StateMemory {
@@ -65,8 +76,6 @@ class NativeExecutable implements Executable {
   private readonly instructions: readonly Instruction[];
   private arena: NativeBuffer | undefined;
   private constants: NativeBuffer | undefined;
-  /** Calls of one program share its arena, so they wait for each other. */
-  private queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly executor: NativeExecutor,
@@ -104,18 +113,8 @@ class NativeExecutable implements Executable {
     };
   }
 
-  async run(request: RunRequest): Promise<RunResult> {
-    const before = this.queue;
-    let done: () => void = () => {};
-    this.queue = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    await before;
-    try {
-      return await this.runNow(request);
-    } finally {
-      done();
-    }
+  run(request: RunRequest): Promise<RunResult> {
+    return this.executor.inOrder(() => this.runNow(request));
   }
 
   private async runNow({ states, arrays, repeat, checkFinite }: RunRequest): Promise<RunResult> {

@@ -34,7 +34,7 @@ export const presets: Readonly<Record<PresetName, BitTransformerShape>> = {
     contextLength: 1024,
     classicHead: true,
   },
-  /** About 0.9 million parameters: minutes on a laptop. */
+  /** About 0.8 million parameters: minutes on a laptop. */
   nano: { ...modern, layers: 4, dModel: 128, heads: 4, feedForward: 352, contextLength: 128 },
   /** About 5 million parameters: an hour. */
   small: { ...modern, layers: 6, dModel: 256, heads: 4, feedForward: 704, contextLength: 256 },
