@@ -29,6 +29,9 @@ export type Argument = State | Tree<HostArray | number>;
 // biome-ignore lint/suspicious/noExplicitAny: the form of the result is that of the user's function
 export type Result = any;
 
+/** A kernel call of a plan with its measured time. */
+export type ProfiledCall = ProgramPlan['calls'][number] & { readonly seconds: number };
+
 export interface Compiled {
   (...args: Argument[]): Promise<Result>;
   /**
@@ -38,6 +41,8 @@ export interface Compiled {
   repeat(n: number, ...args: Argument[]): Promise<Result>;
   /** Runs once with every result checked; resolves to the op that produced the first NaN or infinity, if any. */
   findNotFinite(...args: Argument[]): Promise<{ op: string; scope: string } | undefined>;
+  /** Runs once and tells how long every kernel call took; donated states are carried on as by a plain call. */
+  profile(...args: Argument[]): Promise<{ result: Result; calls: readonly ProfiledCall[] }>;
   /** What a call with such arguments would take, without running it. States may be given as trees of types. */
   plan(...args: (Argument | { readonly state: Tree<TensorType> } | Tree<TensorType>)[]): ProgramPlan & { program: Program };
 }
@@ -72,7 +77,7 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
     return state?.executor ?? options.executor ?? defaultExecutor();
   };
 
-  const call = async (repeat: number, args: readonly Argument[], checkFinite: boolean) => {
+  const call = async (repeat: number, args: readonly Argument[], { checkFinite = false, profile = false } = {}) => {
     const arrays = args.map((arg) => (arg instanceof State ? arg : treeMap(arg, isInput, toArray)));
     const specs = arrays.map((arg) => specOf(arg, repeat));
     // Without fusion every op is a call of its own and can be named.
@@ -87,8 +92,8 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
     const donated = new Map<string, { next: State; restore: () => void }>();
     if (!checkFinite) for (const [key, argument] of Object.entries(donations)) donated.set(key, (args[argument] as State).donate());
     try {
-      const result = await executable.run({ states: memories, arrays: leaves, repeat, checkFinite });
-      return { traced, donated, result };
+      const result = await executable.run({ states: memories, arrays: leaves, repeat, checkFinite, profile });
+      return { traced, donated, result, executable };
     } catch (error) {
       for (const { restore } of donated.values()) restore();
       throw error;
@@ -96,14 +101,20 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
   };
 
   const run = async (repeat: number, args: readonly Argument[]): Promise<Result> => {
-    const { traced, donated, result } = await call(repeat, args, false);
+    const { traced, donated, result } = await call(repeat, args);
     return assemble(traced, donated, result);
   };
   const compiled = ((...args: Argument[]) => run(1, args)) as Compiled;
   compiled.repeat = (n, ...args) => run(n, args);
   compiled.findNotFinite = async (...args) => {
-    const { result } = await call(1, args, true);
+    const { result } = await call(1, args, { checkFinite: true });
     return result.status === 'notFinite' ? { op: result.op, scope: result.scope } : undefined;
+  };
+  compiled.profile = async (...args) => {
+    const { traced, donated, result, executable } = await call(1, args, { profile: true });
+    const seconds = result.status === 'done' ? result.seconds : undefined;
+    const calls = executable.plan.calls.map((planned, i) => ({ ...planned, seconds: seconds?.[i] ?? 0 }));
+    return { result: assemble(traced, donated, result), calls };
   };
   compiled.plan = (...args) => {
     const specs = args.map((arg): ArgumentSpec => {

@@ -30,10 +30,17 @@ export interface RunRequest {
   readonly repeat: number;
   /** Look at every result and stop at the first NaN or infinity. Slow; for finding out what went wrong. */
   readonly checkFinite?: boolean;
+  /** Measure every kernel call. */
+  readonly profile?: boolean;
 }
 
 export type RunResult =
-  | { readonly status: 'done'; readonly outputs: readonly HostArray[] }
+  | {
+      readonly status: 'done';
+      readonly outputs: readonly HostArray[];
+      /** Seconds of each call of the plan, when asked for. */
+      readonly seconds?: Float64Array;
+    }
   /** A guard ended the run in a repetition; `outputs` of the repetitions before it are valid. */
   | { readonly status: 'guard'; readonly code: string; readonly repetition: number; readonly outputs: readonly HostArray[] }
   | { readonly status: 'notFinite'; readonly op: string; readonly scope: string; readonly repetition: number };

@@ -117,7 +117,7 @@ class NativeExecutable implements Executable {
     return this.executor.inOrder(() => this.runNow(request));
   }
 
-  private async runNow({ states, arrays, repeat, checkFinite }: RunRequest): Promise<RunResult> {
+  private async runNow({ states, arrays, repeat, checkFinite, profile }: RunRequest): Promise<RunResult> {
     const { addon, threads } = this.executor;
     const [arenaBytes, constantBytes, inputBytes, outputBytes] = this.segmentSizes(repeat);
     this.arena ??= addon.allocate(arenaBytes);
@@ -131,7 +131,7 @@ class NativeExecutable implements Executable {
       this.writeInputs(inputs, arrays, repeat);
       const buffers = [this.arena, this.constants, inputs, outputs, ...states.map((state) => (state as NativeState).buffer)];
       const program = checkFinite ? this.load(withChecks(this.lowered)) : this.native;
-      const result = await addon.run(program, buffers, repeat, threads);
+      const result = await addon.run(program, buffers, repeat, threads, profile);
       if (result.status === 'notFinite') {
         const node = this.lowered.instructions[result.id]?.nodes.at(-1);
         return { status: 'notFinite', op: node?.op.name ?? '?', scope: node?.scope ?? '', repetition: result.iteration };
@@ -142,7 +142,7 @@ class NativeExecutable implements Executable {
         return { status: 'guard', code: guard?.attributes.code as string, repetition: result.iteration, outputs: returned };
       }
       if (result.status !== 'done') throw new NonetError('E_PROGRAM', `the native core stopped: ${result.status}`);
-      return { status: 'done', outputs: returned };
+      return { status: 'done', outputs: returned, ...(result.profile && { seconds: result.profile }) };
     } finally {
       addon.free(inputs);
       addon.free(outputs);
