@@ -8,8 +8,8 @@ import { race } from './harness.mjs';
 import { nativePeer } from './peers/native.mjs';
 import { torchPeer } from './peers/torch.mjs';
 
-/** Stretches of multiply-adds whose median is one probe: about 10 microseconds each. */
-const stretches = 5;
+/** Seconds of multiply-adds that one probe takes: some thirty stretches, of which the best counts. */
+const probeSeconds = 0.0003;
 
 /** What the cases share: the engine, the gate on a quiet core, the peers, a folder for scratch files. */
 export const openBench = async (options) => {
@@ -22,11 +22,7 @@ export const openBench = async (options) => {
   const open = [];
   const versions = { nonet: packageVersion(), node: process.versions.node };
 
-  const probe = async () => {
-    const rates = [];
-    for (let i = 0; i < stretches; i++) rates.push(await addon.probe('fma', 0, threads));
-    return rates.sort((a, b) => a - b)[stretches >> 1];
-  };
+  const probe = () => addon.probe('fma', probeSeconds, threads);
   const gate = await createGate(probe, { warmUp: quick ? 5 : 200 });
   const peakGflops = await addon.probe('fma', quick ? 0.02 : 0.3, threads);
 

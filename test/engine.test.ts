@@ -15,47 +15,87 @@ import { valueAndGrad } from '../src/transform/index.js';
 
 const native = defaultExecutor() as NativeExecutor;
 
-const tiny: BitTransformerOptions = { preset: 'nano', layers: 2, dModel: 32, heads: 2, feedForward: 48, contextLength: 24 };
+const tiny: BitTransformerOptions = {
+  preset: 'nano',
+  layers: 2,
+  dModel: 32,
+  heads: 2,
+  feedForward: 48,
+  contextLength: 24,
+};
 
 /** Option sets that between them touch every kernel a model uses. */
 const variants: Record<string, BitTransformerOptions> = {
   modern: { ...tiny, dropout: 0.1 },
   classic: { ...tiny, preset: 'classic', layers: 2, dModel: 32, heads: 2, feedForward: 64, contextLength: 24 },
-  'tied, learned, reluSquared': { ...tiny, tiedHead: true, positions: 'learned', activation: 'reluSquared', norm: 'layer', biases: true },
+  'tied, learned, reluSquared': {
+    ...tiny,
+    tiedHead: true,
+    positions: 'learned',
+    activation: 'reluSquared',
+    norm: 'layer',
+    biases: true,
+  },
   'parity, odd head': { ...tiny, bitsPerPatch: 9, dModel: 30, heads: 3, positions: 'sinusoidal', activation: 'gelu' },
 };
 
-const random = (count: number, stream: number) => Float64Array.from({ length: count }, (_, i) => threefry2x32(7, 0, i, stream)[0] / 2 ** 32);
+const random = (count: number, stream: number) =>
+  Float64Array.from({ length: count }, (_, i) => threefry2x32(7, 0, i, stream)[0] / 2 ** 32);
 
 interface Run {
   losses: number[];
   parameters: Map<string, HostArray>;
 }
 
-const trainSteps = async (options: BitTransformerOptions, steps: number, how: { executor: Executor; optimize?: boolean; reuse?: boolean }): Promise<Run> => {
+const trainSteps = async (
+  options: BitTransformerOptions,
+  steps: number,
+  how: { executor: Executor; optimize?: boolean; reuse?: boolean },
+): Promise<Run> => {
   const { executor } = how;
   const model = new BitTransformer(options);
   const types = parameterTypes(model);
-  const init = compile((_: unknown, key: RandomSource) => ({ state: { parameters: initialParameters(model, key) } }), { donate: 'state', executor });
+  const init = compile((_: unknown, key: RandomSource) => ({ state: { parameters: initialParameters(model, key) } }), {
+    donate: 'state',
+    executor,
+  });
   const step = compile(
-    (state: { parameters: Tree<Tensor>; first: Tree<Tensor>; second: Tree<Tensor> }, batch: { patches: Tensor; step: Tensor }, key: RandomSource) => {
-      const [loss, gradients] = valueAndGrad((p: Tree<Tensor>) => bind(model, p, () => model.loss(batch.patches, { random: key })))(state.parameters);
+    (
+      state: { parameters: Tree<Tensor>; first: Tree<Tensor>; second: Tree<Tensor> },
+      batch: { patches: Tensor; step: Tensor },
+      key: RandomSource,
+    ) => {
+      const [loss, gradients] = valueAndGrad((p: Tree<Tensor>) =>
+        bind(model, p, () => model.loss(batch.patches, { random: key })),
+      )(state.parameters);
       const { tree, norm } = clipByGlobalNorm(gradients, 1);
-      const next = adamW({ ...state, gradients: tree }, { learningRate: constant(3e-3), step: batch.step, ...parameterRules(model) });
+      const next = adamW(
+        { ...state, gradients: tree },
+        { learningRate: constant(3e-3), step: batch.step, ...parameterRules(model) },
+      );
       return { state: { ...next }, loss, norm };
     },
     { donate: 'state', executor, optimize: how.optimize, reuse: how.reuse },
   );
-  let { state } = await init(State.create(executor, { parameters: types, first: types, second: types }), { seed: scalar(3, 'i32'), step: scalar(0, 'i32') });
+  let { state } = await init(State.create(executor, { parameters: types, first: types, second: types }), {
+    seed: scalar(3, 'i32'),
+    step: scalar(0, 'i32'),
+  });
   const { bitsPerPatch, contextLength } = model.config;
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) {
     const patches = Int32Array.from(random(3 * (contextLength + 1), i), (u) => Math.floor(u * 2 ** bitsPerPatch * 0.3));
-    const result = await step(state, { patches: hostArray(patches, [3, contextLength + 1]), step: scalar(i + 1, 'i32') }, { seed: scalar(3, 'i32'), step: scalar(i, 'i32') });
+    const result = await step(
+      state,
+      { patches: hostArray(patches, [3, contextLength + 1]), step: scalar(i + 1, 'i32') },
+      { seed: scalar(3, 'i32'), step: scalar(i, 'i32') },
+    );
     state = result.state;
     losses.push(result.loss.item());
   }
-  const parameters = new Map<string, HostArray>((state as State).paths.map((path) => [path, (state as State).read(path)]));
+  const parameters = new Map<string, HostArray>(
+    (state as State).paths.map((path) => [path, (state as State).read(path)]),
+  );
   return { losses, parameters };
 };
 
@@ -87,7 +127,8 @@ describe.each(Object.entries(variants))('the native engine (%s)', (_, options) =
 
   it('trains 20 steps to the same bytes on 1, 2 and 4 threads', async () => {
     const runs = [];
-    for (const threads of [1, 2, 4]) runs.push(await trainSteps(options, 20, { executor: new NativeExecutor(native.addon, threads) }));
+    for (const threads of [1, 2, 4])
+      runs.push(await trainSteps(options, 20, { executor: new NativeExecutor(native.addon, threads) }));
     sameBytes(runs[0]!, runs[1]!);
     sameBytes(runs[0]!, runs[2]!);
   });

@@ -44,7 +44,9 @@ export interface Compiled {
   /** Runs once and tells how long every kernel call took; donated states are carried on as by a plain call. */
   profile(...args: Argument[]): Promise<{ result: Result; calls: readonly ProfiledCall[] }>;
   /** What a call with such arguments would take, without running it. States may be given as trees of types. */
-  plan(...args: (Argument | { readonly state: Tree<TensorType> } | Tree<TensorType>)[]): ProgramPlan & { program: Program };
+  plan(
+    ...args: (Argument | { readonly state: Tree<TensorType> } | Tree<TensorType>)[]
+  ): ProgramPlan & { program: Program };
 }
 
 /**
@@ -90,7 +92,8 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
     const states = args.filter((arg): arg is State => arg instanceof State);
     const memories = states.map((state) => state.open());
     const donated = new Map<string, { next: State; restore: () => void }>();
-    if (!checkFinite) for (const [key, argument] of Object.entries(donations)) donated.set(key, (args[argument] as State).donate());
+    if (!checkFinite)
+      for (const [key, argument] of Object.entries(donations)) donated.set(key, (args[argument] as State).donate());
     try {
       const result = await executable.run({ states: memories, arrays: leaves, repeat, checkFinite, profile });
       return { traced, donated, result, executable };
@@ -119,8 +122,12 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
   compiled.plan = (...args) => {
     const specs = args.map((arg): ArgumentSpec => {
       if (arg instanceof State) return { kind: 'state', layout: arg.layout };
-      if (typeof arg === 'object' && 'state' in arg) return { kind: 'state', layout: layoutOf(arg.state as Tree<TensorType>) };
-      return specOf(treeMap(arg as Tree<HostArray | number>, isInput, (leaf) => (typeof leaf === 'number' ? scalar(leaf) : leaf)), 1);
+      if (typeof arg === 'object' && 'state' in arg)
+        return { kind: 'state', layout: layoutOf(arg.state as Tree<TensorType>) };
+      return specOf(
+        treeMap(arg as Tree<HostArray | number>, isInput, (leaf) => (typeof leaf === 'number' ? scalar(leaf) : leaf)),
+        1,
+      );
     });
     const { executable, program } = prepare(specs, options.executor ?? defaultExecutor());
     return { ...executable.plan, program };
@@ -140,24 +147,33 @@ const isArray = (value: unknown): value is HostArray => value instanceof HostArr
 
 const toArray = (leaf: HostArray | number): HostArray => {
   if (typeof leaf === 'number') return scalar(leaf);
-  if (!isArray(leaf)) throw new NonetError('E_SHAPE', `an argument must be an array with data, not just ${describeType(leaf)}`);
+  if (!isArray(leaf))
+    throw new NonetError('E_SHAPE', `an argument must be an array with data, not just ${describeType(leaf)}`);
   return leaf;
 };
 
 const specOf = (argument: State | Tree<HostArray>, repeat: number): ArgumentSpec => {
   if (argument instanceof State) return { kind: 'state', layout: argument.layout };
-  const tree = treeMap<HostArray, TensorType>(argument, isType as (v: unknown) => v is HostArray, ({ shape, dtype }, path) => {
-    if (repeat === 1) return { shape, dtype };
-    if (shape[0] !== repeat) {
-      throw new NonetError('E_SHAPE', `repeat(${repeat}): ${path} is ${describeType({ shape, dtype })}; its first dimension must be ${repeat}`);
-    }
-    return { shape: shape.slice(1), dtype };
-  });
+  const tree = treeMap<HostArray, TensorType>(
+    argument,
+    isType as (v: unknown) => v is HostArray,
+    ({ shape, dtype }, path) => {
+      if (repeat === 1) return { shape, dtype };
+      if (shape[0] !== repeat) {
+        throw new NonetError(
+          'E_SHAPE',
+          `repeat(${repeat}): ${path} is ${describeType({ shape, dtype })}; its first dimension must be ${repeat}`,
+        );
+      }
+      return { shape: shape.slice(1), dtype };
+    },
+  );
   return { kind: 'arrays', tree };
 };
 
 const specKey = (spec: ArgumentSpec): string => {
-  if (spec.kind === 'state') return [...spec.layout.leaves].map(([path, { type }]) => `${path}:${describeType(type)}`).join();
+  if (spec.kind === 'state')
+    return [...spec.layout.leaves].map(([path, { type }]) => `${path}:${describeType(type)}`).join();
   return treeLeaves<TensorType>(spec.tree, isType)
     .map(({ path, value }) => `${path}=${describeType(value)}`)
     .join();
@@ -169,14 +185,20 @@ const leafAt = (tree: Tree<HostArray>, path: string): HostArray => {
   return at as HostArray;
 };
 
-const assemble = (traced: Traced, donated: ReadonlyMap<string, { next: State; restore: () => void }>, result: RunResult): Result => {
+const assemble = (
+  traced: Traced,
+  donated: ReadonlyMap<string, { next: State; restore: () => void }>,
+  result: RunResult,
+): Result => {
   if (result.status !== 'done') {
     for (const { restore } of donated.values()) restore();
     if (result.status === 'guard') {
       const { code, repetition, outputs } = result;
       throw new NonetError('E_GUARD', `the run was ended by guard ${code}`, { guard: code, repetition, outputs });
     }
-    throw new NonetError('E_NOT_FINITE', `${result.op} in ${result.scope || 'the program'} gave NaN or infinity`, { ...result });
+    throw new NonetError('E_NOT_FINITE', `${result.op} in ${result.scope || 'the program'} gave NaN or infinity`, {
+      ...result,
+    });
   }
   const returned = traced.program.outputs.map((output) => output.donated === undefined);
   const position = returned.map((own, i) => (own ? returned.slice(0, i).filter(Boolean).length : -1));

@@ -42,7 +42,12 @@ export type RunResult =
       readonly seconds?: Float64Array;
     }
   /** A guard ended the run in a repetition; `outputs` of the repetitions before it are valid. */
-  | { readonly status: 'guard'; readonly code: string; readonly repetition: number; readonly outputs: readonly HostArray[] }
+  | {
+      readonly status: 'guard';
+      readonly code: string;
+      readonly repetition: number;
+      readonly outputs: readonly HostArray[];
+    }
   | { readonly status: 'notFinite'; readonly op: string; readonly scope: string; readonly repetition: number };
 
 /** A program made ready for one executor. */

@@ -20,7 +20,8 @@ export class HostArray implements TensorType {
 
   /** The only element. Throws `E_SHAPE` if there are more. */
   item(): number {
-    if (this.data.length !== 1) throw new NonetError('E_SHAPE', `item() of an array of shape [${this.shape.join(', ')}]`);
+    if (this.data.length !== 1)
+      throw new NonetError('E_SHAPE', `item() of an array of shape [${this.shape.join(', ')}]`);
     return this.data[0]!;
   }
 }
@@ -33,8 +34,11 @@ const dtypeOfData = (data: TypedArray): DType => {
 };
 
 /** An array of a shape (one dimension unless told); the dtype follows from the typed array unless told. */
-export const hostArray = (data: TypedArray, shape: Shape = [data.length], dtype: DType = dtypeOfData(data)): HostArray =>
-  new HostArray(data, shape, dtype);
+export const hostArray = (
+  data: TypedArray,
+  shape: Shape = [data.length],
+  dtype: DType = dtypeOfData(data),
+): HostArray => new HostArray(data, shape, dtype);
 
 /** A scalar, f32 unless told. */
 export const scalar = (value: number, dtype: DType = 'f32'): HostArray => {

@@ -63,7 +63,10 @@ const donatedLeaf = (spec: ArgumentSpec | undefined, argument: number, path: str
   const leaf = spec.layout.leaves.get(path);
   if (!leaf) throw new NonetError('E_TRACE', `the donated state has no leaf ${path}`);
   if (leaf.type.dtype !== tensor.dtype || !sameShape(leaf.type.shape, tensor.shape)) {
-    throw new NonetError('E_SHAPE', `state leaf ${path} is ${describeType(leaf.type)}; the result is ${describeType(tensor)}`);
+    throw new NonetError(
+      'E_SHAPE',
+      `state leaf ${path} is ${describeType(leaf.type)}; the result is ${describeType(tensor)}`,
+    );
   }
   return { argument, path };
 };

@@ -4,7 +4,14 @@ import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import { type DType, describeType, sameShape } from '../tensor/index.js';
 
-const storedNames: Record<DType, StoredDType> = { f32: 'F32', f64: 'F64', bf16: 'BF16', i32: 'I32', u8: 'U8', bool: 'BOOL' };
+const storedNames: Record<DType, StoredDType> = {
+  f32: 'F32',
+  f64: 'F64',
+  bf16: 'BF16',
+  i32: 'I32',
+  u8: 'U8',
+  bool: 'BOOL',
+};
 const dtypeOf = new Map(Object.entries(storedNames).map(([dtype, stored]) => [stored, dtype as DType]));
 
 /** Copies of a state's leaves under a prefix, named by the rest of their paths, as they go into a checkpoint. */

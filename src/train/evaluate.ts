@@ -1,4 +1,4 @@
-import { openDataset, prepareData, memoryStore } from '../data/index.js';
+import { memoryStore, openDataset, prepareData } from '../data/index.js';
 import { type CompressorSizes, compressorSizes } from './compressors.js';
 import { preparedFolder } from './data.js';
 import { type LoadOptions, loadRun } from './load.js';
@@ -32,13 +32,21 @@ export const evaluateRun = async (pathOrName: string, options: EvaluateOptions =
   const prepared =
     options.data === undefined
       ? await prepareData(config.data, folder)
-      : await prepareData({ path: options.data, format: config.data.format, textField: config.data.textField, validationShare: 0 }, folder);
+      : await prepareData(
+          { path: options.data, format: config.data.format, textField: config.data.textField, validationShare: 0 },
+          folder,
+        );
   const dataset = await openDataset(prepared.folder);
   try {
     const store = options.data === undefined ? dataset.validationBytes : dataset.trainBytes;
     const bytes = store.read(0, store.length).slice();
-    const score = await createScorer(model)(state, memoryStore(bytes), { ...options, parity, allowShort: options.data !== undefined });
-    const compressors = options.compressors === false ? null : await compressorSizes(bytes, trainSource(options, dataset));
+    const score = await createScorer(model)(state, memoryStore(bytes), {
+      ...options,
+      parity,
+      allowShort: options.data !== undefined,
+    });
+    const compressors =
+      options.compressors === false ? null : await compressorSizes(bytes, trainSource(options, dataset));
     return { ...score, compressors, ...(options.perByte && { data: bytes }) };
   } finally {
     dataset.close();
@@ -47,11 +55,15 @@ export const evaluateRun = async (pathOrName: string, options: EvaluateOptions =
 };
 
 /** The training bytes in pieces, for the conditional size; only where the run's own split is scored. */
-const trainSource = (options: EvaluateOptions, dataset: { trainBytes: { length: number; read(o: number, n: number): Uint8Array } }) => {
+const trainSource = (
+  options: EvaluateOptions,
+  dataset: { trainBytes: { length: number; read(o: number, n: number): Uint8Array } },
+) => {
   if (options.data !== undefined) return undefined;
   const { trainBytes } = dataset;
   const piece = 1 << 20;
   return function* () {
-    for (let at = 0; at < trainBytes.length; at += piece) yield trainBytes.read(at, Math.min(piece, trainBytes.length - at)).slice();
+    for (let at = 0; at < trainBytes.length; at += piece)
+      yield trainBytes.read(at, Math.min(piece, trainBytes.length - at)).slice();
   };
 };

@@ -78,7 +78,8 @@ export const planRun = async (config: RunConfig) => {
 /** Throws `E_MEMORY` for a plan that this machine, or the limit of its container, cannot hold. */
 export const requireFits = (plan: RunPlan): void => {
   const limit = memoryLimit();
-  if (plan.peakBytes > limit) throw new NonetError('E_MEMORY', tooLarge(plan, limit), { peakBytes: plan.peakBytes, limit });
+  if (plan.peakBytes > limit)
+    throw new NonetError('E_MEMORY', tooLarge(plan, limit), { peakBytes: plan.peakBytes, limit });
 };
 
 const tooLarge = (plan: RunPlan, limit: number): string =>

@@ -1,8 +1,8 @@
-import { compile, type Compiled } from '../compile/compile.js';
+import { type Compiled, compile } from '../compile/compile.js';
 import { hostArray } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
-import { bitWeights, type ByteStore, evaluationWindows } from '../data/index.js';
-import { BitTransformer } from '../models/index.js';
+import { type ByteStore, bitWeights, evaluationWindows } from '../data/index.js';
+import type { BitTransformer } from '../models/index.js';
 import { bind } from '../nn/index.js';
 import type { Tensor, Tree } from '../tensor/index.js';
 
@@ -54,7 +54,10 @@ export const createScorer = (model: BitTransformer): Scorer => {
     let done = 0;
     for (const batch of windows.batches(rows)) {
       const shape = [rows, contextLength];
-      const bits = await costs(state, { inputs: hostArray(batch.inputs, shape), targets: hostArray(batch.targets, shape) });
+      const bits = await costs(state, {
+        inputs: hostArray(batch.inputs, shape),
+        targets: hostArray(batch.targets, shape),
+      });
       const nats = bits.data as Float32Array; // [rows, contextLength, bitsPerPatch]
       const weights = bitWeights(batch.payloadMasks, bitsPerPatch);
       for (let i = 0; i < nats.length; i++) payload += nats[i]! * weights[i]!;

@@ -94,7 +94,16 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
         stream: options.stream,
       })
     : undefined;
-  const loop = new Loop({ run, model, config, stepper, progress, validationBytes, scorer: createScorer(model), bytesPerStep });
+  const loop = new Loop({
+    run,
+    model,
+    config,
+    stepper,
+    progress,
+    validationBytes,
+    scorer: createScorer(model),
+    bytesPerStep,
+  });
   try {
     if (from === 0) await loop.save(0);
     const interrupted = await loop.steps(from, options.signal);
@@ -244,7 +253,9 @@ const initialState = async (
     writeArrays(state, 'optimizer', checkpoint.optimizer, 'the checkpoint');
     const before = (checkpoint.state as { instructionSet?: string }).instructionSet;
     if (before && before !== instructionSet()) {
-      warn(`this run was trained with ${before} and goes on with ${instructionSet()}: results will differ in the last bits.`);
+      warn(
+        `this run was trained with ${before} and goes on with ${instructionSet()}: results will differ in the last bits.`,
+      );
     }
     return state;
   }
@@ -289,7 +300,8 @@ const withStepsFor = async (
   // The first step compiles.
   const usual = seconds.slice(1).sort((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)]!;
   const steps = Math.max(1, Math.round((minutes * 60) / usual));
-  if (!Number.isSafeInteger(steps)) throw new NonetError('E_CONFIG', `train.minutes ${minutes} gives no number of steps`);
+  if (!Number.isSafeInteger(steps))
+    throw new NonetError('E_CONFIG', `train.minutes ${minutes} gives no number of steps`);
   const { minutes: _, ...train } = config.train;
   return { ...config, train: { ...train, steps } };
 };

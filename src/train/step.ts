@@ -1,8 +1,18 @@
-import { compile, type Compiled } from '../compile/compile.js';
-import { BitTransformer } from '../models/index.js';
+import { type Compiled, compile } from '../compile/compile.js';
+import type { BitTransformer } from '../models/index.js';
 import { bind, parameterTypes } from '../nn/index.js';
 import { adamW, clipByGlobalNorm, parameterRules } from '../optim/index.js';
-import { add, cast, constant, finite, guard, logicalNot, mul, type RandomSource, type Tensor } from '../tensor/index.js';
+import {
+  add,
+  cast,
+  constant,
+  finite,
+  guard,
+  logicalNot,
+  mul,
+  type RandomSource,
+  type Tensor,
+} from '../tensor/index.js';
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
@@ -43,7 +53,10 @@ export interface StepPrograms {
   readonly apply: Compiled;
 }
 
-export const stepPrograms = (model: BitTransformer, options: OptimizerConfig & { accumulation: number }): StepPrograms => {
+export const stepPrograms = (
+  model: BitTransformer,
+  options: OptimizerConfig & { accumulation: number },
+): StepPrograms => {
   const gradientsOf = (state: TrainState, { patches, seed, step }: StepInputs): [Tensor, Tree<Tensor>] => {
     const random: RandomSource = { seed, step };
     return valueAndGrad((parameters: Tree<Tensor>) => bind(model, parameters, () => model.loss(patches, { random })))(

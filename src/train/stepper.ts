@@ -1,8 +1,8 @@
 import { hostArray, scalar } from '../compile/host-array.js';
-import { State } from '../compile/state.js';
+import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import type { Batcher } from '../data/index.js';
-import { BitTransformer } from '../models/index.js';
+import type { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
 import { stepLearningRate } from './learning-rate.js';
 import { type StepPrograms, stepPrograms } from './step.js';
@@ -39,7 +39,11 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
   const whole = async (step: number) => {
     const { patches } = batcher.batch(step);
     const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step) };
-    const result = await guarded(() => programs.step(state, inputs), () => programs.step.findNotFinite(state, inputs), step);
+    const result = await guarded(
+      () => programs.step(state, inputs),
+      () => programs.step.findNotFinite(state, inputs),
+      step,
+    );
     return result;
   };
 
@@ -55,7 +59,11 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
       step: hostArray(each((i) => step * accumulation + i)),
     };
     ({ state } = await programs.accumulate.repeat(accumulation, state, stacked));
-    return guarded(() => programs.apply(state, scalars(step)), () => programs.apply.findNotFinite(state, scalars(step)), step);
+    return guarded(
+      () => programs.apply(state, scalars(step)),
+      () => programs.apply.findNotFinite(state, scalars(step)),
+      step,
+    );
   };
 
   return {
@@ -85,7 +93,9 @@ const guarded = async <R>(
   } catch (error) {
     if (!(error instanceof NonetError) || error.code !== 'E_GUARD') throw error;
     const culprit = await find();
-    const where = culprit ? `${culprit.op}${culprit.scope ? ` in ${culprit.scope}` : ''} gave it first` : 'no single op was found';
+    const where = culprit
+      ? `${culprit.op}${culprit.scope ? ` in ${culprit.scope}` : ''} gave it first`
+      : 'no single op was found';
     const advice = 'Lower train.learningRate or train.clip, or resume from the last checkpoint.';
     const message = `step ${step + 1} gave NaN or infinity: ${where}. Nothing of this step was kept. ${advice}`;
     throw new NonetError('E_NOT_FINITE', message, { step, ...culprit });

@@ -75,21 +75,39 @@ const lockedSession = async (run: RunFolder, start: SessionStart, options: Train
 };
 
 /** Keys that may differ when a run goes on: they change no number. */
-const free = new Set(['threads', 'run', 'train.keepCheckpoints', 'train.checkpointEvery', 'train.sampleEvery', 'train.sampleBytes', 'train.evaluateEvery', 'train.evaluateBytes', 'train.minutes', 'init']);
+const free = new Set([
+  'threads',
+  'run',
+  'train.keepCheckpoints',
+  'train.checkpointEvery',
+  'train.sampleEvery',
+  'train.sampleBytes',
+  'train.evaluateEvery',
+  'train.evaluateBytes',
+  'train.minutes',
+  'init',
+]);
 
 const requireSameCourse = (before: RunConfig, after: RunConfig): void => {
   const changed = differences(before as unknown as ConfigTree, after as unknown as ConfigTree, '');
   if (changed.length === 0) return;
   const list = changed.join(', ');
-  const why = changed.includes('train.steps') ? 'another number of steps changes the learning rate schedule' : 'the run would no longer be one run';
-  throw new NonetError('E_RUN', `resuming with another ${list}: ${why}. Add --force if that is what you want, or start a new run with init.from.`, {
-    changed,
-  });
+  const why = changed.includes('train.steps')
+    ? 'another number of steps changes the learning rate schedule'
+    : 'the run would no longer be one run';
+  throw new NonetError(
+    'E_RUN',
+    `resuming with another ${list}: ${why}. Add --force if that is what you want, or start a new run with init.from.`,
+    {
+      changed,
+    },
+  );
 };
 
 const differences = (a: unknown, b: unknown, prefix: string): string[] => {
   if (free.has(prefix)) return [];
-  const isTree = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const isTree = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isTree(a) || !isTree(b)) return JSON.stringify(a) === JSON.stringify(b) ? [] : [prefix];
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
   return [...keys].flatMap((key) => differences(a[key], b[key], prefix === '' ? key : `${prefix}.${key}`));

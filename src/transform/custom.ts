@@ -143,12 +143,7 @@ export const recompute =
     });
   };
 
-const copyRegion = (
-  graph: Graph,
-  region: Region,
-  inputs: readonly Tensor[],
-  captured: readonly Tensor[],
-): Region => {
+const copyRegion = (graph: Graph, region: Region, inputs: readonly Tensor[], captured: readonly Tensor[]): Region => {
   const copies = new Map<Tensor, Tensor>();
   const parameters = inputs.map((input) => alias(input));
   const capturedCopies = captured.map((tensor) => alias(tensor));
@@ -158,7 +153,12 @@ const copyRegion = (
   for (const node of region.nodes) {
     if (replaced.has(node)) continue;
     const operands = node.inputs.map((input) => copies.get(input) ?? input);
-    const context = { ...traceContext(), scope: node.scope, block: node.block, ...(node.extent && { extent: node.extent }) };
+    const context = {
+      ...traceContext(),
+      scope: node.scope,
+      block: node.block,
+      ...(node.extent && { extent: node.extent }),
+    };
     const copy = graph.add(node.op, operands, node.attributes, node.outputs, context);
     node.outputs.forEach((output, i) => copies.set(output, copy.outputs[i]!));
   }

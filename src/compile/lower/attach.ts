@@ -4,7 +4,16 @@ import type { Builder } from './builder.js';
 import type { Instruction, Place } from './instruction.js';
 import { slotClass } from './row-program.js';
 
-const gemmParameter = { m: 0, lda: 3, packed: 7, ldc: 8, batch0: 10, batch1: 11, extentUnit: 18, attached: 19 } as const;
+const gemmParameter = {
+  m: 0,
+  lda: 3,
+  packed: 7,
+  ldc: 8,
+  batch0: 10,
+  batch1: 11,
+  extentUnit: 18,
+  attached: 19,
+} as const;
 
 /**
  * Runs a row program inside the tasks of the product before it, on rows that are still in the cache. The bits are the
@@ -20,7 +29,12 @@ export const attachTo = (product: Instruction, program: Instruction, unit: Unit,
   if (!plain || sums || !readsProduct || rows !== at('m') || unit.block !== builder.block) return;
   if (unit.nodes.some((node) => node.op.name.startsWith('random'))) return;
   const inStep = [product.operands[0]!, product.operands[2]!].every((place, i) =>
-    walksLike(program, unit.space!, place, product.parameters[i === 0 ? gemmParameter.lda : gemmParameter.ldc] as number),
+    walksLike(
+      program,
+      unit.space!,
+      place,
+      product.parameters[i === 0 ? gemmParameter.lda : gemmParameter.ldc] as number,
+    ),
   );
   if (!inStep) return;
   if (program.parameters[2] === 1) unflatten(program, rows, unit.space!.columns);

@@ -2,8 +2,24 @@ import { NonetError } from '../../core/errors.js';
 import type { Node, Tensor } from '../../tensor/graph.js';
 import { bytesOf, type DType, elementCount, rowMajorStrides, type Shape } from '../../tensor/types.js';
 import { isView, sourceOf, viewSource } from '../passes/views.js';
-import { dtypeCodes, float, type Instruction, type KernelName, type Parameter, type Place, placeOf } from './instruction.js';
-import { type Buffer, broadcastStrides, collapse, contiguousView, isContiguous, reshapeView, type View } from './storage.js';
+import {
+  dtypeCodes,
+  float,
+  type Instruction,
+  type KernelName,
+  type Parameter,
+  type Place,
+  placeOf,
+} from './instruction.js';
+import {
+  type Buffer,
+  broadcastStrides,
+  collapse,
+  contiguousView,
+  isContiguous,
+  reshapeView,
+  type View,
+} from './storage.js';
 
 /** What a lowering must know of the machine. Kernels and tiles live only under it. */
 export interface Target {
@@ -81,9 +97,7 @@ export class Builder {
   output(tensor: Tensor, options: { strided?: boolean } = {}): View {
     const wished = this.placements.get(tensor);
     const view =
-      wished && (options.strided || isContiguous(wished))
-        ? wished
-        : this.newContiguous(tensor.dtype, tensor.shape);
+      wished && (options.strided || isContiguous(wished)) ? wished : this.newContiguous(tensor.dtype, tensor.shape);
     this.store(tensor, view);
     this.written.push(tensor);
     return view;
@@ -95,7 +109,10 @@ export class Builder {
     if (known) return known;
     if (tensor.node.op.name === 'constant') return this.constantView(tensor);
     if (!isView(tensor.node)) {
-      throw new NonetError('E_PROGRAM', `${tensor.node.op.name} is read before it is computed (node ${tensor.node.id})`);
+      throw new NonetError(
+        'E_PROGRAM',
+        `${tensor.node.op.name} is read before it is computed (node ${tensor.node.id})`,
+      );
     }
     const view = this.viewThrough(tensor);
     this.views.set(tensor, { view, block: this.block });
@@ -159,15 +176,22 @@ export class Builder {
       dims.sizes.push(1);
       for (const list of dims.strides) list.push(1);
     }
-    if (dims.sizes.length > 6) throw new NonetError('E_SHAPE', `a copy over ${dims.sizes.length} dimensions; at most 6`);
+    if (dims.sizes.length > 6)
+      throw new NonetError('E_SHAPE', `a copy over ${dims.sizes.length} dimensions; at most 6`);
     const [from, to] = dims.strides as [number[], number[]];
     const size = bytesOf(source.dtype);
-    this.emit('copy', [placeOf(source), placeOf(destination)], [size, dims.sizes.length, ...dims.sizes, ...from, ...to], nodes);
+    this.emit(
+      'copy',
+      [placeOf(source), placeOf(destination)],
+      [size, dims.sizes.length, ...dims.sizes, ...from, ...to],
+      nodes,
+    );
   }
 
   fill(destination: View, value: number, nodes: readonly Node[]): void {
     const count = elementCount(destination.shape);
-    if (count > 0) this.emit('fill', [placeOf(destination)], [dtypeCodes[destination.dtype], count, float(value)], nodes);
+    if (count > 0)
+      this.emit('fill', [placeOf(destination)], [dtypeCodes[destination.dtype], count, float(value)], nodes);
   }
 
   private viewThrough(tensor: Tensor): View {
@@ -176,7 +200,13 @@ export class Builder {
     const view = this.view(inner);
     switch (node.op.name) {
       case 'reshape':
-        return reshapeView(view, tensor.shape) ?? { ...this.contiguous(inner), shape: tensor.shape, strides: rowMajorStrides(tensor.shape) };
+        return (
+          reshapeView(view, tensor.shape) ?? {
+            ...this.contiguous(inner),
+            shape: tensor.shape,
+            strides: rowMajorStrides(tensor.shape),
+          }
+        );
       case 'broadcastTo':
         return { ...view, shape: tensor.shape, strides: broadcastStrides(view.shape, view.strides, tensor.shape) };
       case 'transpose': {

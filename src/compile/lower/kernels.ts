@@ -64,7 +64,12 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     const out = builder.output(node.outputs[0]!);
     const operands = [builder.contiguous(table), builder.contiguous(index), out].map(placeOf);
     const size = bytesOf(table.dtype);
-    builder.emit('gatherRows', operands, [elementCount(index.shape), columns, table.shape[0]!, size, columns, columns], [node]);
+    builder.emit(
+      'gatherRows',
+      operands,
+      [elementCount(index.shape), columns, table.shape[0]!, size, columns, columns],
+      [node],
+    );
   },
   scatterAdd: (builder, node) => {
     const [index, updates] = node.inputs as [Tensor, Tensor];
@@ -142,15 +147,28 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
 };
 
 /** Ops whose kernels compute in f32 alone. */
-const onlyF32 = new Set(['matmul', 'attention', 'attentionGradient', 'rotary', 'scatterAdd', 'takeAlong', 'putAlong', 'sample']);
+const onlyF32 = new Set([
+  'matmul',
+  'attention',
+  'attentionGradient',
+  'rotary',
+  'scatterAdd',
+  'takeAlong',
+  'putAlong',
+  'sample',
+]);
 
 /** Throws `E_SHAPE` for operands that the reference executor computes but no native kernel does. */
 export const requireKernel = ({ op, inputs }: Node): void => {
   const other = inputs.find(({ dtype }) => isFloat(dtype) && dtype !== 'f32');
   if (!other || !onlyF32.has(op.name)) return;
-  throw new NonetError('E_SHAPE', `${op.name}: the native core has no kernel for ${describeType(other)}; cast() the operands to f32`, {
-    op: op.name,
-  });
+  throw new NonetError(
+    'E_SHAPE',
+    `${op.name}: the native core has no kernel for ${describeType(other)}; cast() the operands to f32`,
+    {
+      op: op.name,
+    },
+  );
 };
 
 /** The part of a view from `start` along an axis. */

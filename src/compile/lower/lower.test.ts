@@ -33,12 +33,19 @@ const reference = new ReferenceExecutor();
 
 const ramp = (...shape: number[]): HostArray => {
   const count = shape.reduce((a, b) => a * b, 1);
-  return hostArray(Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7) + i / 1000), shape);
+  return hostArray(
+    Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7) + i / 1000),
+    shape,
+  );
 };
 const bool = (value: boolean): HostArray => hostArray(Uint8Array.of(Number(value)), [], 'bool');
 
 /** The function's only result, natively; it must agree with the reference. */
-const agreed = async (f: (...inputs: Tensor[]) => Tensor, inputs: readonly HostArray[], executor = native): Promise<HostArray> => {
+const agreed = async (
+  f: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly HostArray[],
+  executor = native,
+): Promise<HostArray> => {
   const result = (await compile(f, { executor })(...inputs)) as HostArray;
   const expected = (await compile(f, { executor: reference })(...inputs)) as HostArray;
   expect(result.shape).toEqual(expected.shape);
@@ -47,9 +54,16 @@ const agreed = async (f: (...inputs: Tensor[]) => Tensor, inputs: readonly HostA
 };
 
 /** The next value of a state's leaf `w`, natively; it must agree with the reference. */
-const agreedStep = async (f: (w: Tensor, ...rest: Tensor[]) => Tensor, w: HostArray, ...rest: HostArray[]): Promise<HostArray> => {
+const agreedStep = async (
+  f: (w: Tensor, ...rest: Tensor[]) => Tensor,
+  w: HostArray,
+  ...rest: HostArray[]
+): Promise<HostArray> => {
   const run = async (executor: typeof native | typeof reference): Promise<HostArray> => {
-    const step = compile((state: { w: Tensor }, ...more: Tensor[]) => ({ state: { w: f(state.w, ...more) } }), { executor, donate: 'state' });
+    const step = compile((state: { w: Tensor }, ...more: Tensor[]) => ({ state: { w: f(state.w, ...more) } }), {
+      executor,
+      donate: 'state',
+    });
     return ((await step(State.create(executor, { w }), ...rest)).state as State).read('w');
   };
   const result = await run(native);
@@ -81,25 +95,42 @@ describe('a donated leaf', () => {
     const write = (cache: Tensor, rows: Tensor, position: Tensor): Tensor => updateRows(cache, rows, position);
     const position = hostArray(Int32Array.of(1, 3));
     await agreedStep(write, cache, ramp(2, 2, 3), position);
-    const step = compile((state: { w: Tensor }, rows: Tensor, at: Tensor) => ({ state: { w: write(state.w, rows, at) } }), { donate: 'state' });
+    const step = compile(
+      (state: { w: Tensor }, rows: Tensor, at: Tensor) => ({ state: { w: write(state.w, rows, at) } }),
+      { donate: 'state' },
+    );
     const plan = step.plan(State.create(native, { w: cache }), ramp(2, 2, 3), position);
     expect(plan.calls.map(({ kernel }) => kernel)).toEqual(['updateRows']);
     expect(plan.arenaBytes).toBe(0);
   });
 
   it('takes rows of its own', async () => {
-    await agreedStep((w, at) => updateRows(w, slice(w, { axis: 1, start: 0, end: 3 }), at), ramp(1, 5, 2), hostArray(Int32Array.of(1)));
+    await agreedStep(
+      (w, at) => updateRows(w, slice(w, { axis: 1, start: 0, end: 3 }), at),
+      ramp(1, 5, 2),
+      hostArray(Int32Array.of(1)),
+    );
   });
 
   it('keeps its old value while a conditional block reads it', async () => {
     for (const skip of [true, false]) {
-      await agreedStep((w, skip, x) => unless(skip, [x], () => [add(mul(w, 2), matmul(w, w))])[0]!, w, bool(skip), ramp(6, 6));
+      await agreedStep(
+        (w, skip, x) => unless(skip, [x], () => [add(mul(w, 2), matmul(w, w))])[0]!,
+        w,
+        bool(skip),
+        ramp(6, 6),
+      );
     }
   });
 
   it('is exchanged with another', async () => {
-    const swap = compile((s: { a: Tensor; b: Tensor }) => ({ s: { a: s.b, b: transpose(s.a) } }), { donate: 's', executor: native });
-    const { s } = await swap(State.create(native, { a: ramp(2, 2), b: hostArray(Float32Array.of(1, 2, 3, 4), [2, 2]) }));
+    const swap = compile((s: { a: Tensor; b: Tensor }) => ({ s: { a: s.b, b: transpose(s.a) } }), {
+      donate: 's',
+      executor: native,
+    });
+    const { s } = await swap(
+      State.create(native, { a: ramp(2, 2), b: hostArray(Float32Array.of(1, 2, 3, 4), [2, 2]) }),
+    );
     const [p, q, r, t] = ramp(2, 2).data;
     expect([...(s as State).read('a').data]).toEqual([1, 2, 3, 4]);
     expect([...(s as State).read('b').data]).toEqual([p, r, q, t]);
@@ -116,14 +147,19 @@ describe('a value that a conditional block arranged', () => {
     await agreed(f, [ramp(4, 5), bool(skipped)]);
   });
 
-  it.each([true, false])('is not taken for one made outside when the block opens another (skipped: %s)', async (skipped) => {
-    const f = (x: Tensor, skip: Tensor): Tensor => {
-      const turned = reshape(transpose(x), [20]);
-      const [inside] = unless(skip, [reshape(x, [20])], () => unless(logicalNot(skip), [turned], () => [exp(turned)]));
-      return add(inside!, turned);
-    };
-    await agreed(f, [ramp(4, 5), bool(skipped)]);
-  });
+  it.each([true, false])(
+    'is not taken for one made outside when the block opens another (skipped: %s)',
+    async (skipped) => {
+      const f = (x: Tensor, skip: Tensor): Tensor => {
+        const turned = reshape(transpose(x), [20]);
+        const [inside] = unless(skip, [reshape(x, [20])], () =>
+          unless(logicalNot(skip), [turned], () => [exp(turned)]),
+        );
+        return add(inside!, turned);
+      };
+      await agreed(f, [ramp(4, 5), bool(skipped)]);
+    },
+  );
 });
 
 describe('a row program behind a product', () => {
@@ -132,7 +168,10 @@ describe('a row program behind a product', () => {
   it.each<[string, (c: Tensor, x: Tensor) => Tensor]>([
     ['its own rows', (c, x) => add(tanh(c), x)],
     ['the last row of the product', (c) => add(c, slice(c, { axis: 0, start: 199 }))],
-    ['rows of the product shifted by one', (c) => add(c, concat([slice(c, { axis: 0, start: 1 }), slice(c, { axis: 0, end: 1 })], 0))],
+    [
+      'rows of the product shifted by one',
+      (c) => add(c, concat([slice(c, { axis: 0, start: 1 }), slice(c, { axis: 0, end: 1 })], 0)),
+    ],
     ['the product turned round', (c) => add(c, reshape(transpose(c), [200, 24]))],
   ])('may read %s', async (_, f) => {
     const single = await agreed((x, w) => f(matmul(x, w), x), [x, w], new NativeExecutor(native.addon, 1));
@@ -146,7 +185,10 @@ describe('a sum over rows', () => {
     ['one value per row, repeated', (_, y) => sum(broadcastTo(y, [40, 9]), { axes: [0] })],
     ['one value per row times each element', (x, y) => sum(mul(y, x), { axes: [0] })],
     ['one value per row times one per column', (x, y) => sum(mul(y, slice(x, { axis: 0, end: 1 })), { axes: [0] })],
-    ['a product of values per row, repeated', (_, y) => sum(mul(broadcastTo(y, [40, 9]), broadcastTo(exp(y), [40, 9])), { axes: [0] })],
+    [
+      'a product of values per row, repeated',
+      (_, y) => sum(mul(broadcastTo(y, [40, 9]), broadcastTo(exp(y), [40, 9])), { axes: [0] }),
+    ],
     ['what is left after a sum per row', (x) => sum(sub(x, sum(x, { axes: [1], keepDims: true })), { axes: [0] })],
   ])('takes %s', async (_, f) => {
     await agreed(f, [ramp(40, 9), ramp(40, 1)]);
@@ -163,7 +205,9 @@ describe('what the native core has no kernel for', () => {
   it('is refused with the way out', () => {
     const x = hostArray(new Float64Array(4), [2, 2]);
     const f = compile((x: Tensor) => matmul(x, x), { executor: native });
-    expect(() => f.plan(x)).toThrow(expect.objectContaining({ code: 'E_SHAPE', message: expect.stringMatching(/matmul.*f64.*cast/) }));
+    expect(() => f.plan(x)).toThrow(
+      expect.objectContaining({ code: 'E_SHAPE', message: expect.stringMatching(/matmul.*f64.*cast/) }),
+    );
   });
 
   it('is refused before a scalar of the wrong dtype is looked at', async () => {

@@ -163,7 +163,11 @@ const placeOutputs = (
       const key = `${output.donated.argument}:${output.donated.path}`;
       const old = oldLeaf.get(key);
       const oldRead = old ? (flow.lastRead.get(old) ?? -1) : -1;
-      if (free && unit > flow.lastGuard && (oldRead < unit || (oldRead === unit && writesBehindReads(units[unit]!, old!)))) {
+      if (
+        free &&
+        unit > flow.lastGuard &&
+        (oldRead < unit || (oldRead === unit && writesBehindReads(units[unit]!, old!)))
+      ) {
         builder.place(tensor, contiguousView(leafOf.get(key)!, tensor.dtype, tensor.shape));
       }
       return;
@@ -213,7 +217,14 @@ const placeConcats = (builder: Builder, units: readonly Unit[], flow: Flow): voi
 };
 
 /** Has a part of a concat computed in its place, seen through the reshapes that lead to it. */
-const placePart = (builder: Builder, units: readonly Unit[], flow: Flow, unit: Unit, input: Tensor, part: View): void => {
+const placePart = (
+  builder: Builder,
+  units: readonly Unit[],
+  flow: Flow,
+  unit: Unit,
+  input: Tensor,
+  part: View,
+): void => {
   let source = input;
   let place: View | undefined = part;
   while (source.node.op.name === 'reshape' && place) {
@@ -223,7 +234,8 @@ const placePart = (builder: Builder, units: readonly Unit[], flow: Flow, unit: U
   const producer = flow.unitOf.get(source.node);
   const once = unit.nodes[0]!.inputs.filter((other) => sourceOf(other) === source).length === 1;
   if (!place || !walksByRows(place) || producer === undefined || !once || builder.placementOf(source)) return;
-  if (units[producer]!.block === unit.block && writesStrided(source.node, units[producer]!)) builder.place(source, place);
+  if (units[producer]!.block === unit.block && writesStrided(source.node, units[producer]!))
+    builder.place(source, place);
 };
 
 /** Dense in the last dimension, the others in the three levels that kernels step through. */
@@ -338,7 +350,11 @@ const finishOutputs = (
       : builder.fixedBuffer(segments.outputs, outputSlots.get(i)!.offset, outputSlots.get(i)!.bytes);
     const to = contiguousView(target, tensor.dtype, tensor.shape);
     const from = builder.view(tensor);
-    const there = from.buffer.segment === target.segment && from.buffer.offset === target.offset && isContiguous(from) && from.offset === 0;
+    const there =
+      from.buffer.segment === target.segment &&
+      from.buffer.offset === target.offset &&
+      isContiguous(from) &&
+      from.offset === 0;
     if (there && target.segment !== segments.arena) return;
     if (output.donated) donatedCopies.push({ from, to });
     else builder.copy(from, to, [tensor.node]);
@@ -351,4 +367,3 @@ const finishOutputs = (
   });
   for (const { from, to } of staged) builder.copy(from, to, []);
 };
-

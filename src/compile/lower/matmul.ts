@@ -101,7 +101,8 @@ const matrixOf = (view: View, transposed: boolean): Matrix | undefined => {
 
 /** A with all leading dimensions as rows. */
 const rowsMatrix = (builder: Builder, view: View, a: Tensor, k: number): Matrix => {
-  if (view.shape.length === 2) return matrixOf(view, false) ?? { place: placeOf(builder.contiguous(a)), leading: k, transposed: false };
+  if (view.shape.length === 2)
+    return matrixOf(view, false) ?? { place: placeOf(builder.contiguous(a)), leading: k, transposed: false };
   const stride = rowStride(view);
   if (stride !== undefined) return { place: placeOf(view), leading: stride, transposed: false };
   return { place: placeOf(builder.contiguous(a)), leading: k, transposed: false };
@@ -157,7 +158,22 @@ const lowerBatched = (
   return builder.emit(
     'gemm',
     [A.place, B.place, placeOf(out), null],
-    [m, n, k, A.leading, A.transposed ? 1 : 0, B.leading, B.transposed ? 1 : 0, 0, n, 0, ...sizes, ...strides.flat(), 0, 0],
+    [
+      m,
+      n,
+      k,
+      A.leading,
+      A.transposed ? 1 : 0,
+      B.leading,
+      B.transposed ? 1 : 0,
+      0,
+      n,
+      0,
+      ...sizes,
+      ...strides.flat(),
+      0,
+      0,
+    ],
     [node],
   );
 };

@@ -5,8 +5,26 @@ import { type Mode, naturalSpace, resolveOperand } from '../passes/space.js';
 import { isView } from '../passes/views.js';
 import { type Builder, segments } from './builder.js';
 import { type Instruction, type Parameter, type Place, placeOf } from './instruction.js';
-import { columnDot, columnSum, constant as constantOpcode, convert, opcodes, reductionOpcodes, rowDot, rowSum } from './opcodes.js';
-import { type Buffer, broadcastStrides, collapse, contiguousView, isContiguous, reshapeView, spanBytes, type View } from './storage.js';
+import {
+  columnDot,
+  columnSum,
+  constant as constantOpcode,
+  convert,
+  opcodes,
+  reductionOpcodes,
+  rowDot,
+  rowSum,
+} from './opcodes.js';
+import {
+  type Buffer,
+  broadcastStrides,
+  collapse,
+  contiguousView,
+  isContiguous,
+  reshapeView,
+  spanBytes,
+  type View,
+} from './storage.js';
 
 /** What the surrounding program says of a unit's values. */
 export interface UnitContext {
@@ -17,7 +35,15 @@ export interface UnitContext {
 }
 
 /** Slot classes of the native interpreter. */
-export const slotClass = { full: 0, row: 1, memoryFull: 2, memoryRow: 3, memoryColumn: 4, memoryScalar: 5, columnSum: 6 } as const;
+export const slotClass = {
+  full: 0,
+  row: 1,
+  memoryFull: 2,
+  memoryRow: 3,
+  memoryColumn: 4,
+  memoryScalar: 5,
+  columnSum: 6,
+} as const;
 
 interface Slot {
   class: number;
@@ -80,7 +106,8 @@ class RowProgram {
     const indexOf = (place: Place): number => operands.push(place) - 1;
     for (const slot of slots) {
       if (slot.view) slot.operand = indexOf(placeOf(slot.view));
-      if (slot.partial) slot.levels = { sizes: [1, 1, 1], strides: [indexOf({ buffer: slot.partial, offset: 0 }), 0, 0] };
+      if (slot.partial)
+        slot.levels = { sizes: [1, 1, 1], strides: [indexOf({ buffer: slot.partial, offset: 0 }), 0, 0] };
     }
     const { extent } = this.unit;
     if (extent) operands.push(placeOf(this.builder.contiguous(extent)));
@@ -133,7 +160,9 @@ class RowProgram {
     const source = node.inputs[0]!;
     const product = resolveOperand(source).base.node;
     const dot = skipped.has(product);
-    const read = dot ? product.inputs.map((input) => this.read(input, product, 'full')) : [this.readReduced(source, node, mode)];
+    const read = dot
+      ? product.inputs.map((input) => this.read(input, product, 'full'))
+      : [this.readReduced(source, node, mode)];
     if (mode === 'reduceRow') {
       const opcode = dot ? rowDot : reductionOpcodes[node.op.name]!;
       this.define(output, opcode, read, slotClass.row);
@@ -146,7 +175,12 @@ class RowProgram {
       return;
     }
     const perColumn = mode === 'sumRows';
-    this.sumRows(output, dot ? columnDot : columnSum, perColumn ? this.widerFirst(read, output.dtype) : read, perColumn ? this.columns : 1);
+    this.sumRows(
+      output,
+      dot ? columnDot : columnSum,
+      perColumn ? this.widerFirst(read, output.dtype) : read,
+      perColumn ? this.columns : 1,
+    );
   }
 
   /** Operands of a sum per column: the interpreter takes the first one's class, and one value per row would be one column. */
@@ -186,7 +220,11 @@ class RowProgram {
       return;
     }
     const view = this.builder.output(output, { strided: kind === slotClass.full });
-    const memory = this.memorySlot(view, output.shape, kind === slotClass.full ? slotClass.memoryFull : slotClass.memoryRow);
+    const memory = this.memorySlot(
+      view,
+      output.shape,
+      kind === slotClass.full ? slotClass.memoryFull : slotClass.memoryRow,
+    );
     const usedInside = (this.consumers.get(output)?.length ?? 0) > 0;
     if (direct && (isContiguous(view) || !usedInside)) {
       this.steps.push({ opcode, destination: memory, operands, x, y: 0 });
@@ -220,7 +258,14 @@ class RowProgram {
   }
 
   private register(kind: 0 | 1, dtype: number): Slot {
-    return { class: kind, dtype, operand: -1, levels: { sizes: [1, 1, 1], strides: [0, 0, 0] }, columnStride: 0, span: 0 };
+    return {
+      class: kind,
+      dtype,
+      operand: -1,
+      levels: { sizes: [1, 1, 1], strides: [0, 0, 0] },
+      columnStride: 0,
+      span: 0,
+    };
   }
 
   private readReduced(input: Tensor, node: Node, mode: Mode): Slot {
@@ -230,7 +275,10 @@ class RowProgram {
     const { rows, columns } = naturalSpace(node)!;
     const perRow = mode === 'sumRowValues' && this.columns !== 1;
     const target = perRow ? [rows] : [rows, columns];
-    return this.slotFor(reshapeView(this.builder.view(input), target) ?? contiguousLike(this.builder, input, target), perRow);
+    return this.slotFor(
+      reshapeView(this.builder.view(input), target) ?? contiguousLike(this.builder, input, target),
+      perRow,
+    );
   }
 
   private read(input: Tensor, node: Node, mode: Mode): Slot {
@@ -276,7 +324,11 @@ class RowProgram {
     const columnDims = collapse(target.slice(cut), view.strides.slice(cut));
     const fits = rowDims.sizes.length <= 3 && columnDims.sizes.length <= 1 && (columnDims.strides[0]![0] ?? 0) <= 1;
     if (!fits) {
-      const copy = contiguousView(this.builder.newBuffer(elementCount(target) * bytesOf(view.dtype)), view.dtype, target);
+      const copy = contiguousView(
+        this.builder.newBuffer(elementCount(target) * bytesOf(view.dtype)),
+        view.dtype,
+        target,
+      );
       this.builder.copy({ ...view, shape: target }, copy, this.unit.nodes);
       return this.memorySlot(copy, target, kind, perRow);
     }
@@ -299,7 +351,15 @@ class RowProgram {
           ? slotClass.memoryFull
           : slotClass.memoryColumn);
     const fullColumn = chosen === slotClass.memoryFull && this.columns === 1 ? 1 : columnStride;
-    return { class: chosen, dtype: memoryDtype[view.dtype], view, operand: -1, levels: { sizes, strides }, columnStride: fullColumn, span };
+    return {
+      class: chosen,
+      dtype: memoryDtype[view.dtype],
+      view,
+      operand: -1,
+      levels: { sizes, strides },
+      columnStride: fullColumn,
+      span,
+    };
   }
 
   /** An output that was to overwrite a donated leaf goes elsewhere if this program would still read the old value. */
@@ -317,7 +377,9 @@ class RowProgram {
       );
       if (!readLate) return;
       const fresh = this.builder.newBuffer(buffer.bytes);
-      const output = this.unit.nodes.map((node) => node.outputs[0]!).find((t) => this.builder.storedAt(t) === destination.view);
+      const output = this.unit.nodes
+        .map((node) => node.outputs[0]!)
+        .find((t) => this.builder.storedAt(t) === destination.view);
       destination.view = { ...destination.view!, buffer: fresh };
       if (output) this.builder.store(output, destination.view);
     });
@@ -378,14 +440,16 @@ class RowProgram {
 
   /** Elementwise over dense values only: rows do not matter. */
   private isFlat(): boolean {
-    return this.steps.every((step) =>
-      [step.destination, ...step.operands].every(
-        (slot) =>
-          slot.class === slotClass.full ||
-          slot.class === slotClass.memoryScalar ||
-          (slot.class === slotClass.memoryFull && slot.view && isContiguous(slot.view)),
-      ),
-    ) && !this.unit.extent;
+    return (
+      this.steps.every((step) =>
+        [step.destination, ...step.operands].every(
+          (slot) =>
+            slot.class === slotClass.full ||
+            slot.class === slotClass.memoryScalar ||
+            (slot.class === slotClass.memoryFull && slot.view && isContiguous(slot.view)),
+        ),
+      ) && !this.unit.extent
+    );
   }
 
   /** Registers are shared by values that do not live at the same time; returns all slots in use. */
@@ -414,7 +478,8 @@ class RowProgram {
       const { operands, destination } = step;
       step.operands = operands.map(use);
       for (const slot of new Set(operands)) {
-        if (slot.class <= slotClass.row && lastUse.get(slot) === i && slot !== destination) free.push(physical.get(slot)!);
+        if (slot.class <= slotClass.row && lastUse.get(slot) === i && slot !== destination)
+          free.push(physical.get(slot)!);
       }
       step.destination = use(destination);
     });

@@ -81,7 +81,10 @@ export const reshapeView = (view: View, shape: Shape): View | undefined => {
 };
 
 /** Dimensions merged where strides allow; sizes of 1 are dropped. */
-export const collapse = (shape: Shape, ...strideLists: (readonly number[])[]): { sizes: number[]; strides: number[][] } => {
+export const collapse = (
+  shape: Shape,
+  ...strideLists: (readonly number[])[]
+): { sizes: number[]; strides: number[][] } => {
   const sizes: number[] = [];
   const strides: number[][] = strideLists.map(() => []);
   for (let i = 0; i < shape.length; i++) {

@@ -1,6 +1,14 @@
 import { NonetError } from '../../core/errors.js';
 import { elementCount } from '../../tensor/types.js';
-import type { Executable, Executor, PrepareOptions, ProgramPlan, RunRequest, RunResult, StateMemory } from '../executor.js';
+import type {
+  Executable,
+  Executor,
+  PrepareOptions,
+  ProgramPlan,
+  RunRequest,
+  RunResult,
+  StateMemory,
+} from '../executor.js';
 import { HostArray, newData, type TypedArray } from '../host-array.js';
 import { dtypeCodes, type Instruction, placeOf } from '../lower/instruction.js';
 import { type Lowered, lower } from '../lower/lower.js';
@@ -129,17 +137,33 @@ class NativeExecutable implements Executable {
     const outputs = addon.allocate(outputBytes);
     try {
       this.writeInputs(inputs, arrays, repeat);
-      const buffers = [this.arena, this.constants, inputs, outputs, ...states.map((state) => (state as NativeState).buffer)];
+      const buffers = [
+        this.arena,
+        this.constants,
+        inputs,
+        outputs,
+        ...states.map((state) => (state as NativeState).buffer),
+      ];
       const program = checkFinite ? this.load(withChecks(this.lowered)) : this.native;
       const result = await addon.run(program, buffers, repeat, threads, profile);
       if (result.status === 'notFinite') {
         const node = this.lowered.instructions[result.id]?.nodes.at(-1);
-        return { status: 'notFinite', op: node?.op.name ?? '?', scope: node?.scope ?? '', repetition: result.iteration };
+        return {
+          status: 'notFinite',
+          op: node?.op.name ?? '?',
+          scope: node?.scope ?? '',
+          repetition: result.iteration,
+        };
       }
       const returned = this.readOutputs(outputs, repeat);
       if (result.status === 'guard') {
         const guard = this.program.graph.nodes[result.id];
-        return { status: 'guard', code: guard?.attributes.code as string, repetition: result.iteration, outputs: returned };
+        return {
+          status: 'guard',
+          code: guard?.attributes.code as string,
+          repetition: result.iteration,
+          outputs: returned,
+        };
       }
       if (result.status !== 'done') throw new NonetError('E_PROGRAM', `the native core stopped: ${result.status}`);
       return { status: 'done', outputs: returned, ...(result.profile && { seconds: result.profile }) };
@@ -156,7 +180,9 @@ class NativeExecutable implements Executable {
       { kind: 'constant', bytes: Math.max(64, constants.length), stride: 0 },
       { kind: 'input', bytes: Math.max(64, inputBytes), stride: Math.max(64, inputBytes) },
       { kind: 'output', bytes: Math.max(64, outputBytes), stride: Math.max(64, outputBytes) },
-      ...this.options.states.map(({ layout }): SegmentSpec => ({ kind: 'state', bytes: Math.max(64, layout.bytes), stride: 0 })),
+      ...this.options.states.map(
+        ({ layout }): SegmentSpec => ({ kind: 'state', bytes: Math.max(64, layout.bytes), stride: 0 }),
+      ),
     ];
     return this.executor.addon.load(encodeProgram(segments, instructions));
   }
@@ -202,7 +228,8 @@ const withChecks = ({ instructions, viewOf }: Lowered): Instruction[] => {
   instructions.forEach((instruction, i) => {
     moved.set(i, result.length);
     const apart = (parameters: Instruction['parameters']) => [...parameters.slice(0, -1), 0];
-    const plain = instruction.kernel === 'gemm' ? { ...instruction, parameters: apart(instruction.parameters) } : instruction;
+    const plain =
+      instruction.kernel === 'gemm' ? { ...instruction, parameters: apart(instruction.parameters) } : instruction;
     result.push(plain);
     for (const tensor of instruction.results ?? []) {
       const view = viewOf(tensor);

@@ -59,7 +59,9 @@ const identity = (node: Node, operands: readonly Tensor[]): readonly Tensor[] | 
     case 'reshape':
     case 'broadcastTo':
     case 'cast':
-      return first.dtype === node.outputs[0]!.dtype && sameShape(first.shape, node.outputs[0]!.shape) ? [first] : undefined;
+      return first.dtype === node.outputs[0]!.dtype && sameShape(first.shape, node.outputs[0]!.shape)
+        ? [first]
+        : undefined;
     default:
       return undefined;
   }
@@ -71,7 +73,7 @@ const attributeKey = (node: Node, numberOf: (thing: unknown) => number): string 
   for (const name in node.attributes) {
     const value = node.attributes[name];
     const plain = typeof value !== 'object' || (Array.isArray(value) && typeof value[0] !== 'object');
-    key += plain ? `;${name}=${Object.is(value, -0) ? "-0" : String(value)}` : `;${name}#${numberOf(value)}`;
+    key += plain ? `;${name}=${Object.is(value, -0) ? '-0' : String(value)}` : `;${name}#${numberOf(value)}`;
   }
   return key;
 };

@@ -1,6 +1,15 @@
 import type { Node, Tensor } from '../../tensor/graph.js';
 
-const viewOps = new Set(['alias', 'stopGradient', 'customCall', 'reshape', 'split', 'slice', 'transpose', 'broadcastTo']);
+const viewOps = new Set([
+  'alias',
+  'stopGradient',
+  'customCall',
+  'reshape',
+  'split',
+  'slice',
+  'transpose',
+  'broadcastTo',
+]);
 
 /** Whether a node only looks at its operand in another way: it moves no data unless a reader cannot take the strides. */
 export const isView = (node: Node): boolean => viewOps.has(node.op.name);

@@ -56,7 +56,16 @@ export class ReferenceExecutor implements Executor {
   prepare(program: Program, options: PrepareOptions): Executable {
     const ready = options.optimize ? simplify(program) : program;
     const stateBytes = options.states.reduce((sum, { layout }) => sum + layout.bytes, 0);
-    const plan = { peakBytes: 0, arenaBytes: 0, stateBytes, constantBytes: 0, inputBytes: 0, outputBytes: 0, scratchBytes: 0, calls: [] };
+    const plan = {
+      peakBytes: 0,
+      arenaBytes: 0,
+      stateBytes,
+      constantBytes: 0,
+      inputBytes: 0,
+      outputBytes: 0,
+      scratchBytes: 0,
+      calls: [],
+    };
     return { plan, run: async (request) => runReference(ready, options, request) };
   }
 }
@@ -120,9 +129,9 @@ const evaluate = (
     const outputs = node.op.evaluate(inputs, node.attributes, node.outputs);
     node.outputs.forEach((output, i) => values.set(output, outputs[i]!));
     if (node.op.name === 'guard' && inputs[0]!.data[0]) return { code: node.attributes.code as string };
-    const broken = checkFinite && node.op.kind !== 'constant' && outputs.some(({ data }) => data.some((x) => !Number.isFinite(x)));
+    const broken =
+      checkFinite && node.op.kind !== 'constant' && outputs.some(({ data }) => data.some((x) => !Number.isFinite(x)));
     if (broken) return { op: node.op.name, scope: node.scope };
   }
   return undefined;
 };
-

@@ -39,7 +39,8 @@ export const sumOp = primitive<ReduceAttributes>({
 });
 
 /** Sum over `axes`, all of them unless told. */
-export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce(sumOp, x, options, { leading: isFloat(x.dtype) });
+export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+  reduce(sumOp, x, options, { leading: isFloat(x.dtype) });
 
 type BroadcastAttributes = { readonly shape: Shape };
 
