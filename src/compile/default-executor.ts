@@ -16,13 +16,17 @@ let chosen: Executor | undefined;
  * asks for the latter.
  */
 export const defaultExecutor = (): Executor => {
-  if (chosen) return chosen;
-  if (process.env.NONET_EXECUTOR === 'reference') return (chosen = new ReferenceExecutor());
+  chosen ??= choose();
+  return chosen;
+};
+
+const choose = (): Executor => {
+  if (process.env.NONET_EXECUTOR === 'reference') return new ReferenceExecutor();
   const { addon, reason } = loadAddon();
-  if (addon) return (chosen = new NativeExecutor(addon));
+  if (addon) return new NativeExecutor(addon);
   process.stderr.write(
     `warning: the native engine is not available (${reason}); computing in plain TypeScript, hundreds of times slower. ` +
       'Install a C++ compiler, make and python3, then run "npm run build".\n',
   );
-  return (chosen = new ReferenceExecutor());
+  return new ReferenceExecutor();
 };

@@ -66,9 +66,21 @@ const lowerShared = (
 };
 
 const packWeights = (builder: Builder, b: Tensor, right: Matrix, k: number, n: number, node: Node): Place => {
-  let packs = packsOf.get(builder);
-  if (!packs) packsOf.set(builder, (packs = new Map()));
-  const key = `${builder.buffers.indexOf(right.place.buffer)}:${right.place.buffer.segment}:${right.place.buffer.offset}:${right.place.offset}:${right.leading}:${right.transposed}:${k}:${n}:${b.node.id}:${builder.block}`;
+  const packs: Packs = packsOf.get(builder) ?? new Map();
+  packsOf.set(builder, packs);
+  const { buffer, offset } = right.place;
+  const key = [
+    builder.buffers.indexOf(buffer),
+    buffer.segment,
+    buffer.offset,
+    offset,
+    right.leading,
+    right.transposed,
+    k,
+    n,
+    b.node.id,
+    builder.block,
+  ].join(':');
   const known = packs.get(key);
   if (known) return known;
   const place = { buffer: builder.newBuffer(builder.target.packedBytes(k, n)), offset: 0 };

@@ -20,10 +20,16 @@ export const endsProgram = (mode: Mode): boolean => mode === 'sumRows' || mode =
 
 const last = (shape: Shape): number => shape[shape.length - 1] ?? 1;
 
+/** Size of the dimension that an extent bounds; undefined for scalars, which none bounds. */
+export const leadingSize = (node: Node): number | undefined =>
+  (node.op.kind === 'reduction' ? node.inputs[0]! : node.outputs[0]!).shape[0];
+
 /** The space in which a node computes on its own, and its mode there; undefined for nodes that are no row programs. */
 export const naturalSpace = (node: Node): (Space & { mode: Mode }) | undefined => {
   if (node.op.kind === 'elementwise') {
     const { shape } = node.outputs[0]!;
+    // An extent bounds rows: a vector under one is a column.
+    if (node.extent && shape.length === 1) return { rows: shape[0]!, columns: 1, mode: 'full' };
     const columns = last(shape);
     return { rows: columns === 0 ? 0 : elementCount(shape) / columns, columns, mode: 'full' };
   }
