@@ -7,6 +7,8 @@ import { backward } from './backward.js';
 
 /** A function traced inline: its nodes, the aliases that stand for its arguments, and outer float values it captured. */
 interface Region {
+  /** The conditional block that it was traced in. */
+  readonly block: number;
   readonly nodes: readonly Node[];
   readonly parameters: readonly Tensor[];
   readonly captured: readonly Tensor[];
@@ -34,7 +36,7 @@ const traceRegion = (f: (...inputs: Tensor[]) => readonly Tensor[], inputs: read
   const parameters = inputs.map((input) => alias(input));
   const outputs = f(...parameters);
   const nodes = graph.nodes.slice(since);
-  return { nodes, parameters, captured: capturedBy(nodes, parameters, since), outputs };
+  return { block: traceContext().block, nodes, parameters, captured: capturedBy(nodes, parameters, since), outputs };
 };
 
 const capturedBy = (nodes: readonly Node[], parameters: readonly Tensor[], since: number): Tensor[] => {

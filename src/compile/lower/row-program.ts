@@ -1,7 +1,8 @@
+import { NonetError } from '../../core/errors.js';
 import type { Node, Tensor } from '../../tensor/graph.js';
 import { bytesOf, type DType, elementCount, type Shape, tensorBytes } from '../../tensor/types.js';
 import type { Unit } from '../passes/fuse.js';
-import { type Mode, naturalSpace, resolveOperand } from '../passes/space.js';
+import { leadingSize, type Mode, naturalSpace, resolveOperand } from '../passes/space.js';
 import { isView } from '../passes/views.js';
 import { type Builder, segments } from './builder.js';
 import { type Instruction, type Parameter, type Place, placeOf } from './instruction.js';
@@ -111,14 +112,12 @@ class RowProgram {
     }
     const { extent } = this.unit;
     if (extent) operands.push(placeOf(this.builder.contiguous(extent)));
-    const [first] = this.unit.nodes;
-    const leading = (first!.op.kind === 'reduction' ? first!.inputs[0]! : first!.outputs[0]!).shape[0] ?? 1;
     const parameters: Parameter[] = [
       flat ? 1 : this.rows,
       flat ? this.rows * this.columns : this.columns,
       flat ? 1 : 0,
       0,
-      extent ? this.rows / leading : 0,
+      extent ? this.rowsPerBound() : 0,
       slots.length,
       this.steps.length,
     ];
@@ -129,6 +128,15 @@ class RowProgram {
       parameters.push(step.opcode, at.get(step.destination)!, a, b, c, { float: step.x }, { float: step.y });
     }
     return this.builder.emit('rowProgram', operands, parameters, this.unit.nodes);
+  }
+
+  /** Rows for each entry of the dimension that the extent bounds. */
+  private rowsPerBound(): number {
+    const [first] = this.unit.nodes;
+    const rows = this.rows / leadingSize(first!)!;
+    if (Number.isInteger(rows)) return rows;
+    const { name } = first!.op;
+    throw new NonetError('E_SHAPE', `${name}: under an extent only sum() of floats can reduce the leading dimension`, { op: name });
   }
 
   /** Products that only a sum reads: the pair becomes one dot instruction with the same bits. */

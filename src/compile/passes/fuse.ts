@@ -1,6 +1,6 @@
 import type { Node, Tensor } from '../../tensor/graph.js';
 import { elementCount } from '../../tensor/types.js';
-import { endsProgram, type Mode, naturalSpace, resolveOperand, type Space } from './space.js';
+import { endsProgram, leadingSize, type Mode, naturalSpace, resolveOperand, type Space } from './space.js';
 import { isView, sourceOf } from './views.js';
 
 /** What is scheduled as one piece: a row program over several nodes, or a single node. */
@@ -21,6 +21,8 @@ interface Draft {
   /** Nodes are fused only within one stretch of trace between changes of block. */
   segment: number;
   extent: Tensor | undefined;
+  /** Size of the dimension that the extent bounds. */
+  leading: number | undefined;
   block: number;
   first: number;
   last: number;
@@ -61,7 +63,9 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
       ...(natural && { space: { rows: natural.rows, columns: natural.columns } }),
       modes: new Map(natural ? [[node, natural.mode]] : []),
       segment,
-      extent: node.extent,
+      // A scalar has no dimension to bound.
+      extent: leadingSize(node) === undefined ? undefined : node.extent,
+      leading: leadingSize(node),
       block: node.block,
       first: position,
       last: position,
@@ -89,7 +93,7 @@ const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
   const latestFirst = [...candidates].sort((a, b) => b.last - a.last);
   let own = draft;
   for (const candidate of latestFirst) {
-    if (candidate.segment !== own.segment || candidate.extent !== own.extent) continue;
+    if (candidate.segment !== own.segment || !sameBounds(candidate, own)) continue;
     if (candidate.nodes.length + own.nodes.length > maxNodes) continue;
     const mode = own === draft ? modeWithin(node, candidate, draftOf) : sameSpace(own.space!, candidate.space!);
     if (!mode || !readsFit(node, own, candidate, draftOf)) continue;
@@ -98,6 +102,9 @@ const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
     own = absorb(candidate, own);
   }
 };
+
+/** Whether the same rows of both are alive at run time. */
+const sameBounds = (a: Draft, b: Draft): boolean => a.extent === b.extent && (!a.extent || a.leading === b.leading);
 
 const sameSpace = (a: Space, b: Space): boolean => a.rows === b.rows && a.columns === b.columns;
 
@@ -233,7 +240,7 @@ const joinSiblings = (drafts: readonly Draft[]): Draft[] => {
       before.space.columns > 1 &&
       sameSpace(before.space, draft.space) &&
       before.segment === draft.segment &&
-      before.extent === draft.extent &&
+      sameBounds(before, draft) &&
       before.nodes.length + draft.nodes.length <= maxNodes &&
       ![...draft.inputs].some((input) => root(input) === before) &&
       sharesOperand(before, draft);

@@ -118,6 +118,13 @@ const bindInputs = (program: Program, options: PrepareOptions, request: RunReque
   return values;
 };
 
+/** The other ops may compute more than an extent asks for; a sum may not take in what lies beyond it. */
+const onlyLive = (array: ReferenceArray, extent: number): ReferenceArray => {
+  const [leading = 1] = array.shape;
+  const live = (Math.max(0, extent) * array.data.length) / Math.max(1, leading);
+  return { ...array, data: array.data.map((x, i) => (i < live ? x : 0)) };
+};
+
 const evaluate = (
   program: Program,
   values: Map<Tensor, ReferenceArray>,
@@ -126,6 +133,7 @@ const evaluate = (
   for (const node of program.graph.nodes) {
     if (node.op.kind === 'input') continue;
     const inputs = node.inputs.map((input) => values.get(input)!);
+    if (node.op.name === 'sum' && node.extent) inputs[0] = onlyLive(inputs[0]!, values.get(node.extent)!.data[0]!);
     const outputs = node.op.evaluate(inputs, node.attributes, node.outputs);
     node.outputs.forEach((output, i) => values.set(output, outputs[i]!));
     if (node.op.name === 'guard' && inputs[0]!.data[0]) return { code: node.attributes.code as string };
