@@ -1,7 +1,8 @@
 import { NonetError } from '../core/errors.js';
 import { type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
-import { add } from '../tensor/index.js';
+import { add, iota, less, reshape, select } from '../tensor/index.js';
 import { describeType, isFloat } from '../tensor/types.js';
+import { latest, type Rebuilt, withRebuilt } from './rebuilt.js';
 
 /**
  * Reverse-mode differentiation over the nodes traced since `since`: cotangents of `outputs` to cotangents of `targets`
@@ -17,6 +18,7 @@ export const backward = (
   const end = graph.nodes.length;
   const active = activeNodes(graph.nodes, targets, since, end);
   const flowing = new Map<Tensor, Tensor>();
+  const rebuilt: Rebuilt = new Map();
   const accumulate = (tensor: Tensor, cotangent: Tensor): void => {
     const before = flowing.get(tensor);
     flowing.set(tensor, before ? add(before, cotangent) : cotangent);
@@ -31,8 +33,8 @@ export const backward = (
     if (!active.has(node)) continue;
     const own = node.outputs.map((output) => flowing.get(output) ?? null);
     if (own.every((cotangent) => cotangent === null)) continue;
-    withContext({ scope: node.scope, ...(node.extent ? { extent: node.extent } : {}) }, () => {
-      const results = gradientOf(node, own);
+    withContext({ scope: node.scope, extent: undefined }, () => {
+      const results = withRebuilt(rebuilt, () => gradientUnder(node.extent, latestOf(node), own));
       node.inputs.forEach((input, i) => {
         const cotangent = results[i];
         if (cotangent && isFloat(input.dtype)) accumulate(input, cotangent);
@@ -53,6 +55,41 @@ const activeNodes = (nodes: readonly Node[], targets: readonly Tensor[], since: 
     for (const output of node.outputs) if (isFloat(output.dtype)) reached.add(output);
   }
   return active;
+};
+
+/** The node with rebuilt operands and results; custom calls, which find captured values by identity, look for themselves. */
+const latestOf = (node: Node): Node =>
+  node.op.name === 'customCall'
+    ? node
+    : { ...node, inputs: node.inputs.map(latest), outputs: node.outputs.map(latest) };
+
+/**
+ * The gradient of a node whose rows beyond the extent hold anything. Gradients add up over all rows, so that the dead ones
+ * count as ones without a cotangent: every rule, being linear in the cotangents, makes zeros of them.
+ */
+const gradientUnder = (extent: Tensor | undefined, node: Node, cotangents: readonly (Tensor | null)[]) => {
+  // The nodes inside of a custom call are bounded themselves.
+  if (!extent || node.op.name === 'customCall') return gradientOf(node, cotangents);
+  const live = (value: Tensor, otherwise: number, like = value): Tensor =>
+    isBoundedBy(extent, like) ? liveRows(extent, value, otherwise) : value;
+  const ones = (tensor: Tensor): Tensor => live(tensor, 1);
+  const whole = { ...node, inputs: node.inputs.map(ones), outputs: node.outputs.map(ones) };
+  const flow = cotangents.map((cotangent, i) => cotangent && live(cotangent, 0, node.outputs[i]!));
+  return gradientOf(whole, flow);
+};
+
+/** Whether a value was computed under the extent. Views compute nothing: they are as whole as what they show. */
+const isBoundedBy = (extent: Tensor, { node }: Tensor): boolean => {
+  const { op, inputs } = node;
+  const isView = op.kind === 'view' || op.name === 'transpose' || op.name === 'broadcastTo';
+  return isView ? isBoundedBy(extent, inputs[0]!) : node.extent === extent;
+};
+
+/** The rows before the extent, `otherwise` behind it. */
+const liveRows = (extent: Tensor, x: Tensor, otherwise: number): Tensor => {
+  const [rows, ...rest] = x.shape;
+  if (rows === undefined || !isFloat(x.dtype)) return x;
+  return select(less(reshape(iota(rows), [rows, ...rest.map(() => 1)]), extent), x, otherwise);
 };
 
 const gradientOf = (node: Node, cotangents: readonly (Tensor | null)[]): readonly (Tensor | null)[] => {

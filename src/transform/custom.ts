@@ -4,6 +4,7 @@ import { alias } from '../tensor/index.js';
 import { apply, defineOp } from '../tensor/op.js';
 import { isFloat } from '../tensor/types.js';
 import { backward } from './backward.js';
+import { latest, rebuild } from './rebuilt.js';
 
 /** A function traced inline: its nodes, the aliases that stand for its arguments, and outer float values it captured. */
 interface Region {
@@ -19,6 +20,11 @@ interface Region {
 export interface Cotangents {
   readonly inputs: readonly (Tensor | null)[];
   readonly captured?: ReadonlyMap<Tensor, Tensor>;
+  /**
+   * The inputs as the rule computed them from the outputs. Whatever came before goes by these in its own backward pass,
+   * so that the forward values die early: the memory of a chain of reversible layers does not grow with its length.
+   */
+  readonly rebuilt?: readonly Tensor[];
 }
 
 /** What a custom backward pass sees. `outputs` may stand in for `inputs`, which then die after the forward pass. */
@@ -66,7 +72,10 @@ const customCall = defineOp({
     const { values, arguments: count, rule } = node.attributes as { values: number; arguments: number; rule: Rule };
     const inputs = node.inputs.slice(values, values + count);
     const captured = node.inputs.slice(values + count);
-    const result = rule({ inputs, outputs: node.outputs, cotangents }, captured);
+    const result = rule({ inputs: inputs.map(latest), outputs: node.outputs.map(latest), cotangents }, captured);
+    result.rebuilt?.forEach((copy, i) => {
+      rebuild(inputs[i]!, copy);
+    });
     const none = new Array<null>(values).fill(null);
     return [...none, ...result.inputs, ...captured.map((tensor) => result.captured?.get(tensor) ?? null)];
   },
@@ -91,7 +100,8 @@ export const customGradient =
   ): ((...inputs: Tensor[]) => readonly Tensor[]) =>
   (...inputs) =>
     call(traceRegion(f, inputs), inputs, (context) => {
-      const result = backwardRule(context);
+      // What the rule computes again must not be merged with the forward pass: its values would be kept for it.
+      const result = withContext({ fence: traceContext().graph.newFence() }, () => backwardRule(context));
       const cotangents: Cotangents = 'inputs' in result ? result : { inputs: result };
       if (cotangents.inputs.length !== inputs.length) {
         const counts = `${cotangents.inputs.length} cotangents for ${inputs.length} inputs`;
@@ -152,22 +162,34 @@ const copyRegion = (graph: Graph, region: Region, inputs: readonly Tensor[], cap
   region.parameters.forEach((parameter, i) => copies.set(parameter, parameters[i]!));
   region.captured.forEach((tensor, i) => copies.set(tensor, capturedCopies[i]!));
   const replaced = new Set(region.parameters.map((parameter) => parameter.node));
+  const copied = (tensor: Tensor): Tensor => copies.get(tensor) ?? tensor;
+  const blockOf = blockCopies(graph, region.block);
   for (const node of region.nodes) {
     if (replaced.has(node)) continue;
-    const operands = node.inputs.map((input) => copies.get(input) ?? input);
-    const context = {
-      ...traceContext(),
-      scope: node.scope,
-      block: node.block,
-      ...(node.extent && { extent: node.extent }),
-    };
-    const copy = graph.add(node.op, operands, node.attributes, node.outputs, context);
+    const { op, scope, extent, attributes } = node;
+    const context = { ...traceContext(), scope, block: blockOf(node.block), extent: extent && copied(extent) };
+    const own = op.name === 'merge' ? { ...attributes, block: blockOf(attributes.block as number) } : attributes;
+    const copy = graph.add(op, node.inputs.map(copied), own, node.outputs, context);
     node.outputs.forEach((output, i) => copies.set(output, copy.outputs[i]!));
   }
   return {
+    block: traceContext().block,
     nodes: [],
     parameters,
     captured: capturedCopies,
-    outputs: region.outputs.map((output) => copies.get(output) ?? output),
+    outputs: region.outputs.map(copied),
   };
+};
+
+/** Blocks for the copies: where the region itself was is where the trace stands, and each inner one gets a copy. */
+const blockCopies = (graph: Graph, from: number): ((block: number) => number) => {
+  const known = new Map([[from, traceContext().block]]);
+  const blockOf = (block: number): number => {
+    const before = known.get(block);
+    if (before !== undefined) return before;
+    const copy = graph.openBlock(blockOf(graph.blockParents[block]!));
+    known.set(block, copy);
+    return copy;
+  };
+  return blockOf;
 };

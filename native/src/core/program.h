@@ -1,5 +1,5 @@
 // A program: what the compiler hands over as words, decoded, checked and ready to run. The format is documented in
-// src/compile/native. Everything is checked when it is loaded, so that running it needs no checks but of indices.
+// docs/engine.md. Everything is checked when it is loaded, so that running it needs no checks but of indices.
 #pragma once
 
 #include <stddef.h>

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { compile } from '../compile/compile.js';
+import { defaultExecutor } from '../compile/default-executor.js';
+import { asBytes, type HostArray, hostArray, scalar } from '../compile/host-array.js';
+import { ReferenceExecutor } from '../compile/reference/executor.js';
+import {
+  add,
+  dropout,
+  gelu,
+  logicalNot,
+  finite,
+  matmul,
+  mul,
+  type RandomSource,
+  sign,
+  stopGradient,
+  sub,
+  sum,
+  type Tensor,
+  tanh,
+  unless,
+} from '../tensor/index.js';
+import { customGradient, recompute, vjp } from './custom.js';
+import { grad, valueAndGrad } from './grad.js';
+
+const reference = new ReferenceExecutor();
+const native = defaultExecutor();
+const f64 = (...data: number[]): HostArray => hostArray(Float64Array.from(data));
+
+const waves = (type: 'f32' | 'f64', seed: number, ...shape: number[]): HostArray => {
+  const data = Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 1.37 + seed));
+  return hostArray(type === 'f32' ? Float32Array.from(data) : data, shape);
+};
+
+describe.each([reference, native])('customGradient ($name)', (executor) => {
+  it('passes gradients straight through a step', async () => {
+    const step = customGradient((x) => [sign(x!)], ({ cotangents }) => [...cotangents]);
+    const f = compile((x: Tensor) => valueAndGrad((y: Tensor) => sum(mul(step(y)[0]!, 3)))(x), { executor });
+    const [value, gradient] = await f(f64(-2, 0.5, 4));
+    expect(value.item()).toBe(3);
+    expect([...gradient.data]).toEqual([3, 3, 3]);
+  });
+
+  it('scales gradients and leaves values alone', async () => {
+    const scaled = customGradient((x) => [x!], ({ cotangents: [dy] }) => [mul(dy!, 0.25)]);
+    const f = compile((x: Tensor) => valueAndGrad((y: Tensor) => sum(mul(scaled(y)[0]!, y)))(x), { executor });
+    const [value, gradient] = await f(f64(4));
+    expect([value.item(), gradient.item()]).toEqual([16, 5]);
+  });
+
+  it('gives captured values their gradients through the pullback of vjp', async () => {
+    const layer = (w: Tensor) => (x: Tensor): readonly Tensor[] => [tanh(mul(x, w))];
+    const wrapped = (w: Tensor) =>
+      customGradient(
+        (x) => layer(w)(x!),
+        ({ inputs, cotangents }) => vjp((x) => layer(w)(x!), ...inputs).pullback(cotangents),
+      );
+    const loss = (apply: (w: Tensor) => (x: Tensor) => readonly Tensor[]) => (p: { x: Tensor; w: Tensor }) =>
+      sum(mul(apply(p.w)(p.x)[0]!, p.w));
+    const f = compile((p: { x: Tensor; w: Tensor }) => [grad(loss(layer))(p), grad(loss(wrapped))(p)], { executor });
+    const [plain, custom] = await f({ x: f64(0.3, -1, 2), w: f64(1, 0.5, -0.7) });
+    expect([...custom.x.data]).toEqual([...plain.x.data]);
+    expect([...custom.w.data]).toEqual([...plain.w.data]);
+  });
+
+  it('is differentiated again through the ops of its rule', async () => {
+    // The rule says 3 x^2 dy, whatever the function is.
+    const odd = customGradient((x) => [mul(x!, 0)], ({ inputs: [x], cotangents: [dy] }) => [mul(mul(mul(x!, x!), 3), dy!)]);
+    const second = compile((x: Tensor) => grad((y: Tensor) => sum(grad((z: Tensor) => sum(odd(z)[0]!))(y)))(x), { executor });
+    expect([...(await second(f64(1, -2))).data]).toEqual([6, -12]);
+  });
+});
+
+describe('customGradient', () => {
+  it('refuses a rule that returns another number of cotangents', async () => {
+    const wrong = customGradient((a, b) => [add(a!, b!)], ({ cotangents }) => [...cotangents]);
+    const f = compile((x: Tensor) => grad((y: Tensor) => sum(wrong(y, y)[0]!))(x));
+    await expect(f(f64(1))).rejects.toMatchObject({ code: 'E_TRACE', message: expect.stringContaining('1 cotangents for 2 inputs') });
+  });
+});
+
+/** y1 = x1 + f(x2), y2 = x2 + g(y1) (Gomez et al. 2017). */
+interface Coupling {
+  readonly f: (x: Tensor) => Tensor;
+  readonly g: (x: Tensor) => Tensor;
+}
+
+const coupled = ({ f, g }: Coupling, x1: Tensor, x2: Tensor): readonly [Tensor, Tensor] => {
+  const y1 = add(x1, f(x2));
+  return [y1, add(x2, g(y1))];
+};
+
+/** The same, with its inputs rebuilt from its outputs for the backward pass. */
+const reversible = (coupling: Coupling) =>
+  customGradient(
+    (x1, x2) => coupled(coupling, x1!, x2!),
+    ({ outputs, cotangents }) => {
+      const [y1, y2] = outputs as readonly [Tensor, Tensor];
+      const x2 = sub(y2, coupling.g(y1));
+      const x1 = sub(y1, coupling.f(x2));
+      return { ...vjp((a, b) => coupled(coupling, a!, b!), x1, x2).pullback(cotangents), rebuilt: [x1, x2] };
+    },
+  );
+
+type Weights = readonly { readonly f: Tensor; readonly g: Tensor }[];
+
+const network =
+  (isReversible: boolean) =>
+  (weights: Weights, x: Tensor): Tensor => {
+    let [a, b]: readonly Tensor[] = [x, mul(x, 0.5)];
+    for (const { f, g } of weights) {
+      const coupling = { f: (y: Tensor) => gelu(matmul(y, f)), g: (y: Tensor) => tanh(matmul(y, g)) };
+      [a, b] = isReversible ? reversible(coupling)(a!, b!) : coupled(coupling, a!, b!);
+    }
+    return sum(mul(a!, b!));
+  };
+
+describe('a reversible network', () => {
+  const weightsOf = (type: 'f32' | 'f64', layers: number, width: number): { f: HostArray; g: HostArray }[] =>
+    Array.from({ length: layers }, (_, i) => {
+      const w = (seed: number): HostArray => {
+        const { data, shape } = waves(type, seed, width, width);
+        return hostArray(data.map((x) => x / width), shape);
+      };
+      return { f: w(i), g: w(i + 100) };
+    });
+  const gradients = (isReversible: boolean) => (weights: Weights, x: Tensor) => valueAndGrad(network(isReversible))(weights, x);
+
+  it('has the gradients of the plain one', async () => {
+    const args = [weightsOf('f64', 4, 5), waves('f64', 7, 3, 5)] as const;
+    const [value, plain] = await compile(gradients(false), { executor: reference })(...args);
+    const [again, rebuilt] = await compile(gradients(true), { executor: reference })(...args);
+    expect(again.item()).toBe(value.item());
+    args[0].forEach((_, i) => {
+      for (const name of ['f', 'g'] as const) {
+        plain[i][name].data.forEach((x: number, k: number) => expect(Math.abs(rebuilt[i][name].data[k] - x)).toBeLessThan(1e-9));
+      }
+    });
+  });
+
+  it.skipIf(native.name !== 'native')('takes activation memory that does not grow with its depth', () => {
+    const arena = (isReversible: boolean, layers: number): number =>
+      compile(gradients(isReversible), { executor: native }).plan(weightsOf('f32', layers, 16), waves('f32', 7, 2048, 16)).arenaBytes;
+    expect(arena(true, 16)).toBeLessThan(1.15 * arena(true, 4));
+    expect(arena(false, 16)).toBeGreaterThan(2.5 * arena(false, 4));
+  });
+});
+
+describe.skipIf(native.name !== 'native')('recompute', () => {
+  const layers = 6;
+  const block = (w: Tensor, random: RandomSource) => (x: Tensor): readonly Tensor[] => {
+    const h = gelu(matmul(x, w));
+    return [add(x, dropout(tanh(matmul(h, w)), 0.2, random))];
+  };
+  type Wrap = (f: (x: Tensor) => readonly Tensor[]) => (x: Tensor) => readonly Tensor[];
+  const plain: Wrap = (f) => f;
+  const again: Wrap = (f) => (x) => recompute((y) => f(y!))(x);
+  const twice: Wrap = (f) => (x) => recompute((y) => again(f)(y!))(x);
+  const gradients = (wrap: Wrap) => (weights: readonly Tensor[], x: Tensor, random: RandomSource) =>
+    valueAndGrad((ws: readonly Tensor[]) => {
+      let y = x;
+      for (const w of ws) y = wrap(block(w, random))(y)[0]!;
+      return sum(mul(y, y));
+    })(weights);
+  const args = () => {
+    const weights = Array.from({ length: layers }, (_, i) => waves('f32', i, 16, 16));
+    return [weights, waves('f32', 9, 512, 16), { seed: scalar(1, 'i32'), step: scalar(2, 'i32') }] as const;
+  };
+
+  it.each([
+    ['once', again],
+    ['within itself', twice],
+  ])('%s changes no bit of the gradients, with dropout inside', async (_, wrap) => {
+    const [value, expected] = await compile(gradients(plain), { executor: native })(...args());
+    const [same, got] = await compile(gradients(wrap), { executor: native })(...args());
+    expect(same.item()).toBe(value.item());
+    expected.forEach((w: HostArray, i: number) => expect(Buffer.compare(asBytes(w.data), asBytes(got[i].data)), `layer ${i}`).toBe(0));
+  });
+
+  it('takes less memory than keeping the values', () => {
+    const arena = (wrap: Wrap): number => compile(gradients(wrap), { executor: native }).plan(...args()).arenaBytes;
+    expect(arena(again)).toBeLessThan(0.6 * arena(plain));
+  });
+
+  it('copies conditional blocks with what is inside', async () => {
+    const guarded = (x: Tensor): readonly Tensor[] => {
+      const [factor] = unless(logicalNot(finite(sum(x))), [x], () => [tanh(stopGradient(x))]);
+      return [mul(tanh(x), stopGradient(factor!))];
+    };
+    const loss = (wrap: Wrap) => (x: Tensor): Tensor => sum(wrap(guarded)(wrap(guarded)(x)[0]!)[0]!);
+    const x = waves('f32', 3, 4, 5);
+    const expected = await compile((y: Tensor) => grad(loss(plain))(y), { executor: reference })(x);
+    const got = await compile((y: Tensor) => grad(loss(again))(y), { executor: native })(x);
+    expected.data.forEach((value: number, i: number) => expect(got.data[i]).toBeCloseTo(value, 5));
+  });
+});
