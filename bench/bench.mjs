@@ -41,7 +41,7 @@ export const openBench = async (options) => {
     race: (competitors, limits = {}) => race(competitors, { gate, seconds, quick, ...limits }),
     native: (name, peer) => started(name, (shared) => nativePeer({ ...shared, ...peer })),
     torch: (name, script, extra = {}) => started(name, (shared) => torchPeer({ ...shared, script, ...extra })),
-    facts: () => ({ threads, machine: machineFacts(addon) }),
+    facts: () => ({ threads, withPeers: peers, machine: machineFacts(addon) }),
     close: async () => {
       await Promise.all(open.map((peer) => peer.close()));
       rmSync(folder, { recursive: true, force: true });

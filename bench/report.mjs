@@ -3,7 +3,8 @@
  * `{ machine, versions, threads, rows: [{ case, metric, unit, nonet, peers, ratio, peakShare? }] }` for programs. A peer is
  * null where it is not installed or has no such figure; a ratio above 1 says that nonet is better.
  */
-export const createReport = ({ name, machine, threads }) => {
+export const createReport = ({ name, machine, threads, withPeers = true }) => {
+  const absent = withPeers ? 'not installed' : 'not run';
   const rows = [];
   const samples = [];
   const notes = [];
@@ -57,7 +58,7 @@ export const createReport = ({ name, machine, threads }) => {
           .join(', '),
       );
       if (cores > threads) console.log(`not bound to cores: ${cores} to choose from`);
-      if (rows.length > 0) console.log(`\n${textTable(rows, samples, peerNames, present)}`);
+      if (rows.length > 0) console.log(`\n${textTable(rows, samples, { peerNames, present, absent })}`);
       for (const note of notes) console.log(note);
     },
   };
@@ -74,7 +75,7 @@ const split = (results, figure) => {
 const describeSamples = (results) =>
   [...results.values()].map(({ kept, taken, gated }) => `${kept}/${taken}${gated ? '' : '*'}`).join(' ');
 
-const textTable = (rows, samples, peerNames, present) => {
+const textTable = (rows, samples, { peerNames, present, absent }) => {
   const withShare = rows.some((row) => row.peakShare !== undefined);
   const withSamples = samples.some((text) => text !== '');
   const peerHeads = peerNames.flatMap((peer) => [peer, 'ratio']);
@@ -83,7 +84,7 @@ const textTable = (rows, samples, peerNames, present) => {
   rows.forEach((row, i) => {
     const cells = [row.case, row.metric, row.unit, figureText(row.nonet)];
     for (const peer of peerNames) {
-      if (!present.has(peer)) cells.push('not installed', '-');
+      if (!present.has(peer)) cells.push(absent, '-');
       else cells.push(figureText(row.peers[peer]), ratioText(row.ratio[peer]));
     }
     if (withShare) cells.push(row.peakShare === undefined ? '' : `${(100 * row.peakShare).toFixed(0)} %`);

@@ -26,7 +26,16 @@ import {
   withExtent,
 } from '../src/tensor/index.js';
 import { valueAndGrad } from '../src/transform/index.js';
-import { drawBy, expectClose, expectConforms, expectSameBits, native, poisoned, reference, values } from './engine-support.js';
+import {
+  drawBy,
+  expectClose,
+  expectConforms,
+  expectSameBits,
+  native,
+  poisoned,
+  reference,
+  values,
+} from './engine-support.js';
 
 const floats = (seed: number, ...shape: number[]): HostArray => values(drawBy(seed), shape, 'f32', [-1, 1]);
 const bool = (value: boolean): HostArray => hostArray(Uint8Array.of(Number(value)), [], 'bool');
@@ -44,7 +53,12 @@ describe('an extent', () => {
     const bounded = (x: Tensor, w: Tensor, b: Tensor, n: Tensor): Tensor => withExtent(n, () => layer(x, w, b));
     const whole = (await compile(layer, { executor: native })(x, w, b)) as HostArray;
     for (const options of [{}, { optimize: false }, { reuse: false }]) {
-      const result = (await compile(bounded, { executor: native, ...options })(x, w, b, scalar(live, 'i32'))) as HostArray;
+      const result = (await compile(bounded, { executor: native, ...options })(
+        x,
+        w,
+        b,
+        scalar(live, 'i32'),
+      )) as HostArray;
       const count = Math.min(live, 40) * 6;
       expect(result.data.subarray(0, count)).toEqual(whole.data.subarray(0, count));
     }
@@ -72,7 +86,10 @@ describe('an extent', () => {
 
   it('can be the length of a vector, and bounds no scalar', async () => {
     const f = (x: Tensor, n: Tensor) => withExtent(n, () => [exp(x), exp(sum(x)), add(sum(x), 1)]);
-    const [vector, ...scalars] = (await compile(f, { executor: native })(floats(4, 20), scalar(0, 'i32'))) as HostArray[];
+    const [vector, ...scalars] = (await compile(f, { executor: native })(
+      floats(4, 20),
+      scalar(0, 'i32'),
+    )) as HostArray[];
     expect(vector!.shape).toEqual([20]);
     expect(scalars.map((value) => value.item())).toEqual([1, 1]);
   });
@@ -130,13 +147,20 @@ describe.each([native, reference])('a guard ($name)', (executor) => {
     { donate: 's', executor },
   );
   const fresh = (): State =>
-    State.create(executor, { w: hostArray(Float32Array.of(1, 2)), cache: hostArray(new Float32Array(8), [1, 4, 2]), n: scalar(0, 'i32') });
+    State.create(executor, {
+      w: hostArray(Float32Array.of(1, 2)),
+      cache: hostArray(new Float32Array(8), [1, 4, 2]),
+      n: scalar(0, 'i32'),
+    });
   const contents = (state: State): number[][] => ['w', 'cache', 'n'].map((path) => [...state.read(path).data]);
 
   it('that ends a run leaves the whole state untouched, and the handle good', async () => {
     const state = fresh();
     const before = contents(state);
-    await expect(step(state, scalar(1e4))).rejects.toMatchObject({ code: 'E_GUARD', details: { guard: 'too-large', repetition: 0 } });
+    await expect(step(state, scalar(1e4))).rejects.toMatchObject({
+      code: 'E_GUARD',
+      details: { guard: 'too-large', repetition: 0 },
+    });
     expect(contents(state)).toEqual(before);
     await expect(step(state, scalar(2))).resolves.toBeDefined();
   });

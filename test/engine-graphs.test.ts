@@ -1,10 +1,18 @@
 import { describe, it } from 'vitest';
 import { compile } from '../src/compile/compile.js';
-import { HostArray, hostArray, scalar } from '../src/compile/host-array.js';
+import { type HostArray, hostArray, scalar } from '../src/compile/host-array.js';
 import { State } from '../src/compile/state.js';
 import type { RandomSource, Tensor } from '../src/tensor/index.js';
 import { type RandomGraph, randomGraph } from './engine-graphs.js';
-import { expectClose, expectSameBits, expectSameEverywhere, native, poisoned, reference, runEverywhere } from './engine-support.js';
+import {
+  expectClose,
+  expectSameBits,
+  expectSameEverywhere,
+  native,
+  poisoned,
+  reference,
+  runEverywhere,
+} from './engine-support.js';
 
 const condition = (seed: number): HostArray => hostArray(Uint8Array.of(seed % 2), [], 'bool');
 
@@ -16,7 +24,11 @@ const runGraph = (graph: RandomGraph, seed: number) => {
 };
 
 /** Two repetitions in one call, with the inputs as a state that is carried along: stacked results and the final state. */
-const runSteps = async (graph: RandomGraph, seed: number, options: Parameters<typeof compile>[1]): Promise<HostArray[]> => {
+const runSteps = async (
+  graph: RandomGraph,
+  seed: number,
+  options: Parameters<typeof compile>[1],
+): Promise<HostArray[]> => {
   const step = compile(
     (state: Record<string, Tensor>, skip: Tensor, random: RandomSource) => {
       const { next, results } = graph.step(Object.values(state), skip, random);
@@ -52,8 +64,16 @@ describe('random graphs', () => {
     const graph = randomGraph(seed, steps(seed), false);
     const plain = await runSteps(graph, seed, { executor: native });
     expectClose(plain, await runSteps(graph, seed, { executor: reference }), 1e-3);
-    expectSameBits(plain, await runSteps(graph, seed, { executor: native, optimize: false }), `graph ${seed}: passes on and off`);
-    expectSameBits(plain, await runSteps(graph, seed, { executor: native, reuse: false }), `graph ${seed}: memory reuse`);
+    expectSameBits(
+      plain,
+      await runSteps(graph, seed, { executor: native, optimize: false }),
+      `graph ${seed}: passes on and off`,
+    );
+    expectSameBits(
+      plain,
+      await runSteps(graph, seed, { executor: native, reuse: false }),
+      `graph ${seed}: memory reuse`,
+    );
     const poison = await poisoned(() => runSteps(graph, seed, { executor: native }));
     expectSameBits(plain, poison, `graph ${seed}: with and without poison`);
   });

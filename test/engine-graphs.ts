@@ -33,10 +33,10 @@ import {
   reshape,
   rotary,
   rsqrt,
-  scatterAdd,
-  select,
   type Shape,
   sameShape,
+  scatterAdd,
+  select,
   sigmoid,
   sin,
   slice,
@@ -45,8 +45,8 @@ import {
   square,
   sub,
   sum,
-  takeAlong,
   type Tensor,
+  takeAlong,
   tanh,
   transpose,
   unless,
@@ -60,7 +60,11 @@ export interface RandomGraph {
   /** Values for a bool scalar `condition` and i32 scalars `seed` and `step`, which follow the inputs. */
   readonly trace: (inputs: readonly Tensor[], condition: Tensor, random: RandomSource) => Tensor[];
   /** The same with inputs that live in a state: their next values, of the same shapes, besides the results. */
-  readonly step: (inputs: readonly Tensor[], condition: Tensor, random: RandomSource) => { next: Tensor[]; results: Tensor[] };
+  readonly step: (
+    inputs: readonly Tensor[],
+    condition: Tensor,
+    random: RandomSource,
+  ) => { next: Tensor[]; results: Tensor[] };
 }
 
 /**
@@ -122,10 +126,25 @@ class Growth {
 
   step(): void {
     const { draw } = this;
-    const kinds = [this.unary, this.unary, this.binary, this.binary, this.binary, this.reduction, this.view, this.view, this.join, this.product, this.fused, this.lookup];
+    const kinds = [
+      this.unary,
+      this.unary,
+      this.binary,
+      this.binary,
+      this.binary,
+      this.reduction,
+      this.view,
+      this.view,
+      this.join,
+      this.product,
+      this.fused,
+      this.lookup,
+    ];
     if (this.around.sharp) kinds.push(this.rounding);
     if (this.depth < 2 && chance(draw, 2)) kinds.push(this.conditional);
-    const made = pick(draw, kinds).call(this).filter((value) => elementCount(value.shape) <= most);
+    const made = pick(draw, kinds)
+      .call(this)
+      .filter((value) => elementCount(value.shape) <= most);
     this.values.push(...made);
   }
 
@@ -137,7 +156,19 @@ class Growth {
 
   private readonly unary = (): Tensor[] => {
     const x = this.any();
-    const f = pick(this.draw, [tanh, sigmoid, sin, cos, neg, abs, gelu, (y: Tensor) => exp(neg(abs(y))), (y: Tensor) => rsqrt(add(square(y), 1)), (y: Tensor) => mul(y, 0.7), (y: Tensor) => cast(cast(y, 'f64'), 'f32')]);
+    const f = pick(this.draw, [
+      tanh,
+      sigmoid,
+      sin,
+      cos,
+      neg,
+      abs,
+      gelu,
+      (y: Tensor) => exp(neg(abs(y))),
+      (y: Tensor) => rsqrt(add(square(y), 1)),
+      (y: Tensor) => mul(y, 0.7),
+      (y: Tensor) => cast(cast(y, 'f64'), 'f32'),
+    ]);
     return [f(x)];
   };
 
@@ -208,14 +239,36 @@ class Growth {
     const [m, k] = x.shape.slice(-2) as [number, number];
     const scale = (value: Tensor, inner: number): Tensor => mul(value, 1 / (2 * inner));
     const weights = this.values.filter((w) => w.shape.length === 2 && w.shape[0] === k);
-    const kinds = [() => scale(matmul(x, x, { transposeB: true }), k), () => scale(matmul(x, x, { transposeA: true }), m)];
+    const kinds = [
+      () => scale(matmul(x, x, { transposeB: true }), k),
+      () => scale(matmul(x, x, { transposeA: true }), m),
+    ];
     if (weights.length > 0) {
       kinds.push(() => scale(matmul(x, pick(draw, weights)), k));
       kinds.push(() => gelu(add(scale(matmul(x, pick(draw, weights)), k), 0.1)));
     } else {
       const n = size(draw);
-      kinds.push(() => tanh(matmul(x, constantArray(Array.from({ length: k * n }, (_, i) => Math.sin(i) / k), [k, n]))));
-      kinds.push(() => matmul(x, constantArray(Array.from({ length: k * n }, (_, i) => Math.cos(i) / k), [n, k]), { transposeB: true }));
+      kinds.push(() =>
+        tanh(
+          matmul(
+            x,
+            constantArray(
+              Array.from({ length: k * n }, (_, i) => Math.sin(i) / k),
+              [k, n],
+            ),
+          ),
+        ),
+      );
+      kinds.push(() =>
+        matmul(
+          x,
+          constantArray(
+            Array.from({ length: k * n }, (_, i) => Math.cos(i) / k),
+            [n, k],
+          ),
+          { transposeB: true },
+        ),
+      );
     }
     return [pick(draw, kinds)()];
   };
@@ -227,7 +280,8 @@ class Growth {
     if (chance(draw, 2)) return [mul(softmax(x), 2)];
     if (chance(draw, 2)) return [dropout(x, 0.3, this.around.random)];
     const heads = reshape(x, [1, elementCount(x.shape.slice(0, -1)), 1, x.shape.at(-1)!]);
-    if (chance(draw, 2) || x.shape.at(-1)! % 2 === 1) return [attention({ q: heads, k: tanh(heads), v: heads }, { causal: chance(draw, 2) })];
+    if (chance(draw, 2) || x.shape.at(-1)! % 2 === 1)
+      return [attention({ q: heads, k: tanh(heads), v: heads }, { causal: chance(draw, 2) })];
     const [length, half] = [heads.shape[1]!, heads.shape[3]! / 2];
     const angles = reshape(mul(cast(iota(length * half), 'f32'), 0.1), [1, length, half]);
     return [rotary(heads, cos(angles), sin(angles))];
@@ -239,7 +293,11 @@ class Growth {
     if (x.shape.length < 2 || elementCount(x.shape) > 1500) return [];
     const [rows, columns] = [elementCount(x.shape.slice(0, -1)), x.shape.at(-1)!];
     const indices = (bound: number, shape: Shape): Tensor =>
-      constantArray(Array.from({ length: elementCount(shape) }, (_, i) => (i * 7 + 3) % bound), shape, 'i32');
+      constantArray(
+        Array.from({ length: elementCount(shape) }, (_, i) => (i * 7 + 3) % bound),
+        shape,
+        'i32',
+      );
     const f = pick(draw, [
       (): Tensor => gather(reshape(x, [rows, columns]), indices(rows, [draw(1, 9)])),
       () => mul(scatterAdd(indices(draw(1, 9), x.shape.slice(0, -1)), x, 9), 1 / rows),
@@ -270,9 +328,18 @@ class Growth {
     const body = (): Tensor[] => {
       const inner = new Growth(draw, [...this.values], around, this.depth + 1);
       for (let i = draw(1, 6); i > 0; i--) inner.step();
-      return kept.map((x) => pick(draw, inner.values.filter((value) => sameShape(value.shape, x.shape))));
+      return kept.map((x) =>
+        pick(
+          draw,
+          inner.values.filter((value) => sameShape(value.shape, x.shape)),
+        ),
+      );
     };
-    return unless(around.condition, kept.map((x) => (chance(draw, 4) ? constant(0.5, x.shape) : x)), body);
+    return unless(
+      around.condition,
+      kept.map((x) => (chance(draw, 4) ? constant(0.5, x.shape) : x)),
+      body,
+    );
   };
 }
 
@@ -280,7 +347,8 @@ class Growth {
 const refactored = (draw: Draw, shape: Shape): number[] => {
   if (chance(draw, 3)) return [elementCount(shape)];
   const at = draw(0, shape.length - 1);
-  if (at + 1 < shape.length && chance(draw, 2)) return [...shape.slice(0, at), shape[at]! * shape[at + 1]!, ...shape.slice(at + 2)];
+  if (at + 1 < shape.length && chance(draw, 2))
+    return [...shape.slice(0, at), shape[at]! * shape[at + 1]!, ...shape.slice(at + 2)];
   const factor = [2, 3, 5].find((n) => shape[at]! % n === 0) ?? 1;
   return [...shape.slice(0, at), factor, shape[at]! / factor, ...shape.slice(at + 1)];
 };

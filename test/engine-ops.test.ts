@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HostArray } from '../src/compile/host-array.js';
-import { allOps, type Attributes, apply, type DType, type OpDefinition, type Tensor } from '../src/tensor/index.js';
+import { type Attributes, allOps, apply, type DType, type OpDefinition, type Tensor } from '../src/tensor/index.js';
 import {
   arrange,
   broadcastable,
@@ -34,12 +34,24 @@ type Examples = (draw: Draw) => Example;
 const wide = [-3, 3] as const;
 const positive = [0.1, 4] as const;
 
-const f32 = (shape: readonly number[], range: readonly [number, number] = wide): Operand => ({ shape, dtype: 'f32', range });
-const i32 = (shape: readonly number[], bound: number, low = 0): Operand => ({ shape, dtype: 'i32', range: [low, bound] });
+const f32 = (shape: readonly number[], range: readonly [number, number] = wide): Operand => ({
+  shape,
+  dtype: 'f32',
+  range,
+});
+const i32 = (shape: readonly number[], bound: number, low = 0): Operand => ({
+  shape,
+  dtype: 'i32',
+  range: [low, bound],
+});
 const bool = (shape: readonly number[]): Operand => ({ shape, dtype: 'bool', range: [0, 2] });
 
 const ranges: Partial<Record<DType, readonly [number, number]>> = { i32: [-50, 50], u8: [0, 256], bool: [0, 2] };
-const of = (dtype: DType, shape: readonly number[], range = ranges[dtype] ?? wide): Operand => ({ shape, dtype, range });
+const of = (dtype: DType, shape: readonly number[], range = ranges[dtype] ?? wide): Operand => ({
+  shape,
+  dtype,
+  range,
+});
 
 /** Operands of one dtype that broadcast against each other; one of them has the whole shape. */
 const together = (draw: Draw, count: number, make: (shape: number[]) => Operand): Operand[] => {
@@ -58,7 +70,11 @@ const elementwise =
   (count: number, dtypes: readonly DType[], range?: readonly [number, number]): Examples =>
   (draw) => {
     const dtype = pick(draw, dtypes);
-    return { operands: together(draw, count, (shape) => of(dtype, shape, dtype === 'f32' || dtype === 'f64' ? range : undefined)) };
+    return {
+      operands: together(draw, count, (shape) =>
+        of(dtype, shape, dtype === 'f32' || dtype === 'f64' ? range : undefined),
+      ),
+    };
   };
 
 const real = ['f32', 'f64'] as const;
@@ -90,7 +106,10 @@ const attention =
   (draw) => {
     const [batch, queries, keys] = [draw(1, 3), size(draw), size(draw)];
     const [heads, headDim] = [draw(1, 3), pick(draw, [1, 3, 4, 8, 16, 20])];
-    const [q, k] = [[batch, queries, heads, headDim], [batch, keys, heads, headDim]];
+    const [q, k] = [
+      [batch, queries, heads, headDim],
+      [batch, keys, heads, headDim],
+    ];
     const [keyLength, queryOffset] = [chance(draw, 3), chance(draw, 3)];
     const attributes = { causal: chance(draw, 2), scale: 1 / Math.sqrt(headDim), keyLength, queryOffset };
     const extents = [...(keyLength ? [i32([batch], keys + 1, 1)] : []), ...(queryOffset ? [i32([batch], keys)] : [])];
@@ -99,10 +118,17 @@ const attention =
     return { operands: [f32(q), f32(k), f32(k), ...more, ...extents], attributes };
   };
 
-const lookup = (draw: Draw): [lead: number[], columns: number, picks: number] => [shapeOf(draw, draw(0, 2), 60), size(draw), size(draw)];
+const lookup = (draw: Draw): [lead: number[], columns: number, picks: number] => [
+  shapeOf(draw, draw(0, 2), 60),
+  size(draw),
+  size(draw),
+];
 
 const examples: Readonly<Record<string, Examples>> = {
-  constant: (draw) => ({ operands: [], attributes: { shape: anyShape(draw), dtype: pick(draw, ['f32', 'f64', 'i32', 'bf16', 'u8', 'bool']), value: 1 } }),
+  constant: (draw) => ({
+    operands: [],
+    attributes: { shape: anyShape(draw), dtype: pick(draw, ['f32', 'f64', 'i32', 'bf16', 'u8', 'bool']), value: 1 },
+  }),
   neg: elementwise(1, arithmetic),
   abs: elementwise(1, real),
   exp: elementwise(1, real),
@@ -123,7 +149,12 @@ const examples: Readonly<Record<string, Examples>> = {
   logicalNot: elementwise(1, ['bool']),
   cast: (draw) => {
     const from = pick(draw, ['f32', 'f64', 'i32', 'bf16', 'u8', 'bool'] as const);
-    const range = from === 'f32' || from === 'f64' ? pick(draw, [wide, [-400, 400] as const]) : from === 'i32' ? ([-400, 400] as const) : undefined;
+    const range =
+      from === 'f32' || from === 'f64'
+        ? pick(draw, [wide, [-400, 400] as const])
+        : from === 'i32'
+          ? ([-400, 400] as const)
+          : undefined;
     const operand = of(from, anyShape(draw), from === 'bf16' ? [0x3f80, 0x4180] : range);
     // As the reference keeps all bits of an f64 in an f32, only floats that are exact there are cast down.
     return { operands: [operand], attributes: { dtype: pick(draw, ['f32', 'f64', 'i32', 'bf16', 'u8', 'bool']) } };
@@ -142,7 +173,11 @@ const examples: Readonly<Record<string, Examples>> = {
   select: (draw) => {
     const dtype = pick(draw, ['f32', 'f64', 'i32', 'u8', 'bool', 'bf16'] as const);
     let i = 0;
-    return { operands: together(draw, 3, (shape) => (i++ === 0 ? bool(shape) : of(dtype, shape, dtype === 'bf16' ? [0x3f80, 0x4180] : undefined))) };
+    return {
+      operands: together(draw, 3, (shape) =>
+        i++ === 0 ? bool(shape) : of(dtype, shape, dtype === 'bf16' ? [0x3f80, 0x4180] : undefined),
+      ),
+    };
   },
   bitAnd: elementwise(2, ['i32', 'bool']),
   bitOr: elementwise(2, ['i32', 'bool']),
@@ -185,7 +220,12 @@ const examples: Readonly<Record<string, Examples>> = {
     const shape = shapeOf(draw, draw(1, 3), 500);
     const axis = draw(0, shape.length - 1);
     const dtype = pick(draw, ['f32', 'f64', 'i32', 'bool'] as const);
-    const parts = Array.from({ length: draw(1, 4) }, () => of(dtype, shape.map((n, i) => (i === axis ? draw(0, 9) : n))));
+    const parts = Array.from({ length: draw(1, 4) }, () =>
+      of(
+        dtype,
+        shape.map((n, i) => (i === axis ? draw(0, 9) : n)),
+      ),
+    );
     return { operands: parts, attributes: { axis } };
   },
   pad: (draw) => {
@@ -223,12 +263,26 @@ const examples: Readonly<Record<string, Examples>> = {
     const [batch, length, width] = [draw(1, 3), size(draw), size(draw)];
     const dtype = pick(draw, ['f32', 'i32', 'bf16'] as const);
     const count = draw(1, 4);
-    return { operands: [of(dtype, [batch, length, width]), of(dtype, [batch, count, width]), i32([batch], length + 2, -2)] };
+    return {
+      operands: [of(dtype, [batch, length, width]), of(dtype, [batch, count, width]), i32([batch], length + 2, -2)],
+    };
   },
   sample: (draw) => {
     const batch = draw(1, 5);
     // Settings that end a hair's breadth from a boundary could go either way: few choices, clear ones.
-    return { operands: [f32([batch, size(draw)], [-6, 0]), f32([batch], [0, 1]), f32([3], pick(draw, [[0, 0.001], [0.5, 0.9]] as const))] };
+    return {
+      operands: [
+        f32([batch, size(draw)], [-6, 0]),
+        f32([batch], [0, 1]),
+        f32(
+          [3],
+          pick(draw, [
+            [0, 0.001],
+            [0.5, 0.9],
+          ] as const),
+        ),
+      ],
+    };
   },
 };
 
@@ -239,7 +293,12 @@ const attempt = async (op: OpDefinition, draw: Draw): Promise<void> => {
   const { operands, attributes = {} } = examples[op.name]!(draw);
   const arrangements = operands.map(({ shape }) => arrange(draw, shape));
   const inputs: HostArray[] = operands.map(({ dtype, range }, i) => values(draw, arrangements[i]!.shape, dtype, range));
-  const f = (...tensors: Tensor[]) => apply(op, tensors.map((tensor, i) => arrangements[i]!.view(tensor)), attributes);
+  const f = (...tensors: Tensor[]) =>
+    apply(
+      op,
+      tensors.map((tensor, i) => arrangements[i]!.view(tensor)),
+      attributes,
+    );
   await expectConforms(f, inputs, op.name === 'attentionGradient' ? 5e-4 : 1e-4);
 };
 
@@ -249,10 +308,13 @@ describe('every op', () => {
     expect(names.sort()).toEqual(Object.keys(examples).sort());
   });
 
-  it.each(allOps.filter(({ name }) => !apart.includes(name)))('computes natively what the reference computes: $name', async (op) => {
-    await fc.assert(
-      fc.asyncProperty(fc.gen(), (generate) => attempt(op, drawFrom(generate))),
-      trials(40),
-    );
-  });
+  it.each(allOps.filter(({ name }) => !apart.includes(name)))(
+    'computes natively what the reference computes: $name',
+    async (op) => {
+      await fc.assert(
+        fc.asyncProperty(fc.gen(), (generate) => attempt(op, drawFrom(generate))),
+        trials(40),
+      );
+    },
+  );
 });

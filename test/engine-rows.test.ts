@@ -18,7 +18,8 @@ type F = (x: Tensor, w: Tensor, bias: Tensor) => Tensor;
 const functions: Record<string, F> = {
   'a product': (x, w) => matmul(x, w),
   'a product with bias and GELU': (x, w, bias) => gelu(add(matmul(x, w), bias)),
-  'a product with a transposed matrix': (x, w) => matmul(x, reshape(w, [w.shape[1]!, w.shape[0]!]), { transposeB: true }),
+  'a product with a transposed matrix': (x, w) =>
+    matmul(x, reshape(w, [w.shape[1]!, w.shape[0]!]), { transposeB: true }),
 };
 
 describe.each(Object.entries(functions))('a row of %s', (_, f) => {
@@ -43,8 +44,12 @@ describe('a batch', () => {
 
   it('of products gives each the bits that it has alone, on any number of threads', async () => {
     const [a, b] = [floats(4, 6, 35, 70), floats(5, 6, 70, 50)];
-    const results = await Promise.all(threads.map((executor) => compile((a: Tensor, b: Tensor) => matmul(a, b), { executor })(a, b)));
-    const single = compile((a: Tensor, b: Tensor) => matmul(reshape(a, [35, 70]), reshape(b, [70, 50])), { executor: native });
+    const results = await Promise.all(
+      threads.map((executor) => compile((a: Tensor, b: Tensor) => matmul(a, b), { executor })(a, b)),
+    );
+    const single = compile((a: Tensor, b: Tensor) => matmul(reshape(a, [35, 70]), reshape(b, [70, 50])), {
+      executor: native,
+    });
     for (const result of results) {
       for (let i = 0; i < 6; i++) {
         const alone = (await single(rowsOf(a, i, i + 1), rowsOf(b, i, i + 1))) as HostArray;
@@ -56,7 +61,8 @@ describe('a batch', () => {
   it('of sequences attends in each as it does alone, on any number of threads', async () => {
     const [q, k, v] = [floats(6, 3, 37, 2, 24), floats(7, 3, 37, 2, 24), floats(8, 3, 37, 2, 24)];
     const angles = floats(9, 1, 37, 12);
-    const f = (q: Tensor, k: Tensor, v: Tensor, t: Tensor): Tensor => attention({ q: rotary(q, t, t), k, v }, { causal: true });
+    const f = (q: Tensor, k: Tensor, v: Tensor, t: Tensor): Tensor =>
+      attention({ q: rotary(q, t, t), k, v }, { causal: true });
     const alone = compile(f, { executor: native });
     for (const executor of threads) {
       const whole = (await compile(f, { executor })(q, k, v, angles)) as HostArray;

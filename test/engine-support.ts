@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { compile } from '../src/compile/compile.js';
 import { defaultExecutor } from '../src/compile/default-executor.js';
 import { asBytes, HostArray, newData } from '../src/compile/host-array.js';
-import { NativeExecutor } from '../src/compile/native/executor.js';
+import type { NativeExecutor } from '../src/compile/native/executor.js';
 import { ReferenceExecutor } from '../src/compile/reference/executor.js';
 import {
   broadcastTo,
@@ -36,7 +36,7 @@ export const drawBy = (seed: number): Draw => {
   return (min, max) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const mixed = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) >>> 0;
-    return min + Math.floor(((mixed ^ (mixed >>> 12)) >>> 0) / 2 ** 32 * (max - min + 1));
+    return min + Math.floor((((mixed ^ (mixed >>> 12)) >>> 0) / 2 ** 32) * (max - min + 1));
   };
 };
 
@@ -103,7 +103,11 @@ export const arrange = (draw: Draw, shape: Shape, depth = 2): Arrangement => {
     const order = permutation(draw, shape.length);
     return before(
       order.map((i) => shape[i]!),
-      (x) => transpose(x, shape.map((_, i) => order.indexOf(i))),
+      (x) =>
+        transpose(
+          x,
+          shape.map((_, i) => order.indexOf(i)),
+        ),
     );
   }
   if (kind === 1 && shape.length > 0) {
@@ -153,7 +157,9 @@ export const expectSameBits = (got: readonly HostArray[], expected: readonly Hos
   got.forEach((array, i) => {
     if (Buffer.compare(asBytes(array.data), asBytes(expected[i]!.data)) === 0) return;
     const at = array.data.findIndex((x, k) => !Object.is(x, expected[i]!.data[k]));
-    expect.fail(`${what}: result ${i} (${describeAll([array])}) at ${at}: ${array.data[at]}, not ${expected[i]!.data[at]}`);
+    expect.fail(
+      `${what}: result ${i} (${describeAll([array])}) at ${at}: ${array.data[at]}, not ${expected[i]!.data[at]}`,
+    );
   });
 };
 

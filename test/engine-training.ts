@@ -1,12 +1,12 @@
-import { compile, type Compiled } from '../src/compile/compile.js';
+import { type Compiled, compile } from '../src/compile/compile.js';
 import type { Executor } from '../src/compile/executor.js';
 import { type HostArray, hostArray, scalar } from '../src/compile/host-array.js';
 import { State } from '../src/compile/state.js';
+import { nest } from '../src/compile/trace.js';
 import { BitTransformer, type BitTransformerOptions } from '../src/models/index.js';
 import { bind, parametersOf, parameterTypes } from '../src/nn/index.js';
 import { adamW, clipByGlobalNorm, parameterRules } from '../src/optim/index.js';
 import { constant, finite, guard, logicalNot, type RandomSource, type Tensor, type Tree } from '../src/tensor/index.js';
-import { nest } from '../src/compile/trace.js';
 import { valueAndGrad } from '../src/transform/index.js';
 import { drawBy, values } from './engine-support.js';
 
@@ -20,21 +20,39 @@ export interface Training {
 
 const rows = 3;
 
-export const smallModel: BitTransformerOptions = { preset: 'nano', layers: 2, dModel: 32, heads: 2, feedForward: 48, contextLength: 24, dropout: 0.1 };
+export const smallModel: BitTransformerOptions = {
+  preset: 'nano',
+  layers: 2,
+  dModel: 32,
+  heads: 2,
+  feedForward: 48,
+  contextLength: 24,
+  dropout: 0.1,
+};
 
 export const training = (executor: Executor, options: BitTransformerOptions = smallModel): Training => {
   const model = new BitTransformer(options);
   const types = parameterTypes(model);
   const parameters = nest(
-    parametersOf(model).map(({ path, parameter }, i) => [path, values(drawBy(i), parameter.shape, 'f32', [-0.1, 0.1])] as const),
+    parametersOf(model).map(
+      ({ path, parameter }, i) => [path, values(drawBy(i), parameter.shape, 'f32', [-0.1, 0.1])] as const,
+    ),
   );
   const step = compile(
-    (state: { parameters: Tree<Tensor>; first: Tree<Tensor>; second: Tree<Tensor> }, patches: Tensor, update: Tensor, random: RandomSource) => {
+    (
+      state: { parameters: Tree<Tensor>; first: Tree<Tensor>; second: Tree<Tensor> },
+      patches: Tensor,
+      update: Tensor,
+      random: RandomSource,
+    ) => {
       const loss = (p: Tree<Tensor>): Tensor => bind(model, p, () => model.loss(patches, { random }));
       const [value, gradients] = valueAndGrad(loss)(state.parameters);
       const { tree, norm } = clipByGlobalNorm(gradients, 1);
       guard(logicalNot(finite(norm)), 'not-finite');
-      const { parameters, first, second } = adamW({ ...state, gradients: tree }, { learningRate: constant(3e-3), step: update, ...parameterRules(model) });
+      const { parameters, first, second } = adamW(
+        { ...state, gradients: tree },
+        { learningRate: constant(3e-3), step: update, ...parameterRules(model) },
+      );
       return { state: { parameters, first, second }, loss: value, norm };
     },
     { donate: 'state', executor },

@@ -25,7 +25,13 @@ describe.skipIf(!isBuilt)('a run that is killed again and again', () => {
   let folder: string;
   let whole: ReturnType<typeof outcome>;
   const runOf = (name: string): string => join(folder, 'runs', name);
-  const begin = (name: string): string[] => ['train', join(folder, 'recipe.json'), `run.name=${name}`, 'threads=1', '--plain'];
+  const begin = (name: string): string[] => [
+    'train',
+    join(folder, 'recipe.json'),
+    `run.name=${name}`,
+    'threads=1',
+    '--plain',
+  ];
 
   beforeAll(async () => {
     folder = smallRunFolder();

@@ -31,7 +31,7 @@ export const measure = async (bench, report) => {
       measured[name] = await trainTorch(python, [used, config.train.steps], bench.threads, environments[i]);
       bench.versions[name] = measured[name].version;
     }
-    report.note(tunedNote);
+    report.note(`${tunedNote}\nIts model is nanoGPT's own, as large as that of the recipe.`);
   }
   addRows(report, `${config.train.steps} steps, ${bench.threads} threads`, measured);
 };

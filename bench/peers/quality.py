@@ -1,7 +1,7 @@
-"""Trains the model of recipes/shakespeare-nanogpt.yaml: quality.py TEXT STEPS THREADS, one line of JSON at the end.
+"""The peer of recipes/shakespeare-nanogpt.yaml: quality.py TEXT STEPS THREADS, one line of JSON at the end.
 
-The setting of nanoGPT's CPU example. Tokens are the bytes that occur and the head is tied, which suits PyTorch: fewer
-logits than 256, the same text, the same unit.
+The model and setting of nanoGPT's CPU example: as many layers, heads, weights, windows and steps as the recipe has. Tokens
+are the bytes that occur and the head is tied, which suits PyTorch: fewer logits than 256, the same text, the same unit.
 """
 import json
 import math

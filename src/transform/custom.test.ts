@@ -6,9 +6,9 @@ import { ReferenceExecutor } from '../compile/reference/executor.js';
 import {
   add,
   dropout,
+  finite,
   gelu,
   logicalNot,
-  finite,
   matmul,
   mul,
   type RandomSource,
@@ -34,7 +34,10 @@ const waves = (type: 'f32' | 'f64', seed: number, ...shape: number[]): HostArray
 
 describe.each([reference, native])('customGradient ($name)', (executor) => {
   it('passes gradients straight through a step', async () => {
-    const step = customGradient((x) => [sign(x!)], ({ cotangents }) => [...cotangents]);
+    const step = customGradient(
+      (x) => [sign(x!)],
+      ({ cotangents }) => [...cotangents],
+    );
     const f = compile((x: Tensor) => valueAndGrad((y: Tensor) => sum(mul(step(y)[0]!, 3)))(x), { executor });
     const [value, gradient] = await f(f64(-2, 0.5, 4));
     expect(value.item()).toBe(3);
@@ -42,14 +45,19 @@ describe.each([reference, native])('customGradient ($name)', (executor) => {
   });
 
   it('scales gradients and leaves values alone', async () => {
-    const scaled = customGradient((x) => [x!], ({ cotangents: [dy] }) => [mul(dy!, 0.25)]);
+    const scaled = customGradient(
+      (x) => [x!],
+      ({ cotangents: [dy] }) => [mul(dy!, 0.25)],
+    );
     const f = compile((x: Tensor) => valueAndGrad((y: Tensor) => sum(mul(scaled(y)[0]!, y)))(x), { executor });
     const [value, gradient] = await f(f64(4));
     expect([value.item(), gradient.item()]).toEqual([16, 5]);
   });
 
   it('gives captured values their gradients through the pullback of vjp', async () => {
-    const layer = (w: Tensor) => (x: Tensor): readonly Tensor[] => [tanh(mul(x, w))];
+    const layer =
+      (w: Tensor) =>
+      (x: Tensor): readonly Tensor[] => [tanh(mul(x, w))];
     const wrapped = (w: Tensor) =>
       customGradient(
         (x) => layer(w)(x!),
@@ -65,17 +73,28 @@ describe.each([reference, native])('customGradient ($name)', (executor) => {
 
   it('is differentiated again through the ops of its rule', async () => {
     // The rule says 3 x^2 dy, whatever the function is.
-    const odd = customGradient((x) => [mul(x!, 0)], ({ inputs: [x], cotangents: [dy] }) => [mul(mul(mul(x!, x!), 3), dy!)]);
-    const second = compile((x: Tensor) => grad((y: Tensor) => sum(grad((z: Tensor) => sum(odd(z)[0]!))(y)))(x), { executor });
+    const odd = customGradient(
+      (x) => [mul(x!, 0)],
+      ({ inputs: [x], cotangents: [dy] }) => [mul(mul(mul(x!, x!), 3), dy!)],
+    );
+    const second = compile((x: Tensor) => grad((y: Tensor) => sum(grad((z: Tensor) => sum(odd(z)[0]!))(y)))(x), {
+      executor,
+    });
     expect([...(await second(f64(1, -2))).data]).toEqual([6, -12]);
   });
 });
 
 describe('customGradient', () => {
   it('refuses a rule that returns another number of cotangents', async () => {
-    const wrong = customGradient((a, b) => [add(a!, b!)], ({ cotangents }) => [...cotangents]);
+    const wrong = customGradient(
+      (a, b) => [add(a!, b!)],
+      ({ cotangents }) => [...cotangents],
+    );
     const f = compile((x: Tensor) => grad((y: Tensor) => sum(wrong(y, y)[0]!))(x));
-    await expect(f(f64(1))).rejects.toMatchObject({ code: 'E_TRACE', message: expect.stringContaining('1 cotangents for 2 inputs') });
+    await expect(f(f64(1))).rejects.toMatchObject({
+      code: 'E_TRACE',
+      message: expect.stringContaining('1 cotangents for 2 inputs'),
+    });
   });
 });
 
@@ -120,11 +139,15 @@ describe('a reversible network', () => {
     Array.from({ length: layers }, (_, i) => {
       const w = (seed: number): HostArray => {
         const { data, shape } = waves(type, seed, width, width);
-        return hostArray(data.map((x) => x / width), shape);
+        return hostArray(
+          data.map((x) => x / width),
+          shape,
+        );
       };
       return { f: w(i), g: w(i + 100) };
     });
-  const gradients = (isReversible: boolean) => (weights: Weights, x: Tensor) => valueAndGrad(network(isReversible))(weights, x);
+  const gradients = (isReversible: boolean) => (weights: Weights, x: Tensor) =>
+    valueAndGrad(network(isReversible))(weights, x);
 
   it('has the gradients of the plain one', async () => {
     const args = [weightsOf('f64', 4, 5), waves('f64', 7, 3, 5)] as const;
@@ -133,14 +156,19 @@ describe('a reversible network', () => {
     expect(again.item()).toBe(value.item());
     args[0].forEach((_, i) => {
       for (const name of ['f', 'g'] as const) {
-        plain[i][name].data.forEach((x: number, k: number) => expect(Math.abs(rebuilt[i][name].data[k] - x)).toBeLessThan(1e-9));
+        plain[i][name].data.forEach((x: number, k: number) =>
+          expect(Math.abs(rebuilt[i][name].data[k] - x)).toBeLessThan(1e-9),
+        );
       }
     });
   });
 
   it.skipIf(native.name !== 'native')('takes activation memory that does not grow with its depth', () => {
     const arena = (isReversible: boolean, layers: number): number =>
-      compile(gradients(isReversible), { executor: native }).plan(weightsOf('f32', layers, 16), waves('f32', 7, 2048, 16)).arenaBytes;
+      compile(gradients(isReversible), { executor: native }).plan(
+        weightsOf('f32', layers, 16),
+        waves('f32', 7, 2048, 16),
+      ).arenaBytes;
     expect(arena(true, 16)).toBeLessThan(1.15 * arena(true, 4));
     expect(arena(false, 16)).toBeGreaterThan(2.5 * arena(false, 4));
   });
@@ -148,10 +176,12 @@ describe('a reversible network', () => {
 
 describe.skipIf(native.name !== 'native')('recompute', () => {
   const layers = 6;
-  const block = (w: Tensor, random: RandomSource) => (x: Tensor): readonly Tensor[] => {
-    const h = gelu(matmul(x, w));
-    return [add(x, dropout(tanh(matmul(h, w)), 0.2, random))];
-  };
+  const block =
+    (w: Tensor, random: RandomSource) =>
+    (x: Tensor): readonly Tensor[] => {
+      const h = gelu(matmul(x, w));
+      return [add(x, dropout(tanh(matmul(h, w)), 0.2, random))];
+    };
   type Wrap = (f: (x: Tensor) => readonly Tensor[]) => (x: Tensor) => readonly Tensor[];
   const plain: Wrap = (f) => f;
   const again: Wrap = (f) => (x) => recompute((y) => f(y!))(x);
@@ -174,7 +204,9 @@ describe.skipIf(native.name !== 'native')('recompute', () => {
     const [value, expected] = await compile(gradients(plain), { executor: native })(...args());
     const [same, got] = await compile(gradients(wrap), { executor: native })(...args());
     expect(same.item()).toBe(value.item());
-    expected.forEach((w: HostArray, i: number) => expect(Buffer.compare(asBytes(w.data), asBytes(got[i].data)), `layer ${i}`).toBe(0));
+    expected.forEach((w: HostArray, i: number) =>
+      expect(Buffer.compare(asBytes(w.data), asBytes(got[i].data)), `layer ${i}`).toBe(0),
+    );
   });
 
   it('takes less memory than keeping the values', () => {
@@ -187,7 +219,10 @@ describe.skipIf(native.name !== 'native')('recompute', () => {
       const [factor] = unless(logicalNot(finite(sum(x))), [x], () => [tanh(stopGradient(x))]);
       return [mul(tanh(x), stopGradient(factor!))];
     };
-    const loss = (wrap: Wrap) => (x: Tensor): Tensor => sum(wrap(guarded)(wrap(guarded)(x)[0]!)[0]!);
+    const loss =
+      (wrap: Wrap) =>
+      (x: Tensor): Tensor =>
+        sum(wrap(guarded)(wrap(guarded)(x)[0]!)[0]!);
     const x = waves('f32', 3, 4, 5);
     const expected = await compile((y: Tensor) => grad(loss(plain))(y), { executor: reference })(x);
     const got = await compile((y: Tensor) => grad(loss(again))(y), { executor: native })(x);

@@ -13,8 +13,14 @@ const f64 = (...data: number[]): HostArray => hostArray(Float64Array.from(data))
 describe.each(executors)('grad ($name)', (executor) => {
   it('nests: derivatives of x^3 and sin x', async () => {
     const cube = (x: Tensor): Tensor => sum(mul(x, mul(x, x)));
-    const once = (f: (x: Tensor) => Tensor) => (x: Tensor): Tensor => sum(grad(f)(x));
-    const f = compile((x: Tensor) => [grad(once(cube))(x), grad(once(once(cube)))(x), grad(once(once((y) => sum(sin(y)))))(x)], { executor });
+    const once =
+      (f: (x: Tensor) => Tensor) =>
+      (x: Tensor): Tensor =>
+        sum(grad(f)(x));
+    const f = compile(
+      (x: Tensor) => [grad(once(cube))(x), grad(once(once(cube)))(x), grad(once(once((y) => sum(sin(y)))))(x)],
+      { executor },
+    );
     const [second, third, sine] = await f(f64(1, -2, 0.5));
     expect([...second.data]).toEqual([6, -12, 3]);
     expect([...third.data]).toEqual([6, 6, 6]);
@@ -23,7 +29,8 @@ describe.each(executors)('grad ($name)', (executor) => {
 
   it('gives a tree of the same form, zeros where nothing flows and for integers', async () => {
     const f = compile(
-      (tree: { a: Tensor; b: [Tensor, Tensor] }) => grad((t: { a: Tensor; b: [Tensor, Tensor] }) => sum(mul(t.a, t.a)))(tree),
+      (tree: { a: Tensor; b: [Tensor, Tensor] }) =>
+        grad((t: { a: Tensor; b: [Tensor, Tensor] }) => sum(mul(t.a, t.a)))(tree),
       { executor },
     );
     const result = await f({ a: f64(3), b: [f64(1, 2), hostArray(Int32Array.of(7))] });
@@ -40,7 +47,9 @@ describe.each(executors)('grad ($name)', (executor) => {
   it('hands over what else the function returns', async () => {
     const f = compile(
       (x: Tensor) => {
-        const [[loss, seen], gradient] = valueAndGrad((y: Tensor) => [sum(exp(y)), mul(y, 2)] as const, { auxiliary: true })(x);
+        const [[loss, seen], gradient] = valueAndGrad((y: Tensor) => [sum(exp(y)), mul(y, 2)] as const, {
+          auxiliary: true,
+        })(x);
         return { loss, seen, gradient };
       },
       { executor },
@@ -64,8 +73,14 @@ describe('the gradient of a gradient', () => {
     };
     const value = compile(slope, { executor: reference });
     const gradient = compile((x: Tensor, w: Tensor) => grad((y: Tensor) => slope(y, w))(x), { executor: reference });
-    const x = hostArray(Float64Array.from({ length: 6 }, (_, i) => Math.sin(i * 1.3)), [2, 3]);
-    const w = hostArray(Float64Array.from({ length: 9 }, (_, i) => Math.cos(i * 0.7)), [3, 3]);
+    const x = hostArray(
+      Float64Array.from({ length: 6 }, (_, i) => Math.sin(i * 1.3)),
+      [2, 3],
+    );
+    const w = hostArray(
+      Float64Array.from({ length: 9 }, (_, i) => Math.cos(i * 0.7)),
+      [3, 3],
+    );
     const got = (await gradient(x, w)) as HostArray;
     for (let i = 0; i < 6; i++) {
       const moved = async (by: number): Promise<number> => {
@@ -80,13 +95,16 @@ describe('the gradient of a gradient', () => {
 });
 
 describe('a function that grad cannot take', () => {
-  it.each<[string, (x: Tensor) => Tensor]>([
-    ['returns more than a scalar', (x) => mul(x, 2)],
-  ])('%s: says so while tracing', async (_, f) => {
-    await expect(compile((x: Tensor) => grad(f)(x))(f64(1, 2))).rejects.toMatchObject({ code: 'E_SHAPE' });
-  });
+  it.each<[string, (x: Tensor) => Tensor]>([['returns more than a scalar', (x) => mul(x, 2)]])(
+    '%s: says so while tracing',
+    async (_, f) => {
+      await expect(compile((x: Tensor) => grad(f)(x))(f64(1, 2))).rejects.toMatchObject({ code: 'E_SHAPE' });
+    },
+  );
 
   it('returns an integer: says so', async () => {
-    await expect(compile((x: Tensor) => grad((y: Tensor) => y)(x))(scalar(1, 'i32'))).rejects.toMatchObject({ code: 'E_SHAPE' });
+    await expect(compile((x: Tensor) => grad((y: Tensor) => y)(x))(scalar(1, 'i32'))).rejects.toMatchObject({
+      code: 'E_SHAPE',
+    });
   });
 });

@@ -2,7 +2,7 @@ import type { Unit } from '../passes/fuse.js';
 import type { Space } from '../passes/space.js';
 import type { Builder } from './builder.js';
 import type { Instruction, Place } from './instruction.js';
-import { slotClass } from './row-program.js';
+import { slotClass } from './slots.js';
 
 const gemmParameter = {
   m: 0,

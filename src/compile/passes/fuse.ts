@@ -1,5 +1,5 @@
 import type { Node, Tensor } from '../../tensor/graph.js';
-import { elementCount } from '../../tensor/types.js';
+import { elementCount, type Shape } from '../../tensor/types.js';
 import { endsProgram, leadingSize, type Mode, naturalSpace, resolveOperand, type Space } from './space.js';
 import { isView, sourceOf } from './views.js';
 
@@ -96,9 +96,12 @@ const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
     if (candidate.segment !== own.segment || !sameBounds(candidate, own)) continue;
     if (candidate.nodes.length + own.nodes.length > maxNodes) continue;
     const mode = own === draft ? modeWithin(node, candidate, draftOf) : sameSpace(own.space!, candidate.space!);
-    if (!mode || !readsFit(node, own, candidate, draftOf)) continue;
+    if (!mode) continue;
+    const joining = own === draft && mode !== true ? { ...own, modes: new Map([[node, mode]]) } : own;
+    // Either may read the other: a program that has grown can hold older nodes than the next candidate.
+    if (!readsFit(joining, candidate, draftOf) || !readsFit(candidate, own, draftOf)) continue;
     if (reaches(candidate, own)) continue;
-    if (own === draft && mode !== true) own.modes.set(node, mode);
+    own.modes = joining.modes;
     own = absorb(candidate, own);
   }
 };
@@ -128,26 +131,24 @@ const modeWithin = (node: Node, program: Draft, draftOf: DraftOf): Mode | undefi
 
 const isPerRow = (mode: Mode | undefined): boolean => mode === 'row' || mode === 'reduceRow';
 
-/** Whether every value that `own` would read from inside the joined program is there in the form it needs. */
-const readsFit = (node: Node, own: Draft, program: Draft, draftOf: DraftOf): boolean => {
-  const { rows, columns } = program.space!;
-  const mode = own.nodes.length === 1 ? modeWithin(node, program, draftOf) : own.modes.get(node);
-  for (const input of node.inputs) {
-    const { base, shape } = resolveOperand(input);
-    if (draftOf(sourceOf(base).node) !== program) continue;
-    // A value of the program behind a view that cannot be looked through would be read before it is written.
-    if (isView(base.node)) return false;
-    const from = program.modes.get(base.node);
-    if (!from || endsProgram(from)) return false;
-    const count = elementCount(shape);
-    if (isPerRow(from)) {
-      const rowLike = mode === 'row' || mode === 'sumRowValues' || columns === 1 || shape[shape.length - 1] === 1;
-      if (count !== rows || !rowLike) return false;
-    } else if (count !== rows * columns || mode === 'row' || mode === 'sumRowValues') {
-      if (!(columns === 1 && count === rows)) return false;
-    }
-  }
-  return true;
+/** Whether every value of `source` that `reader` would read is there in the form it needs once they are one program. */
+const readsFit = (reader: Draft, source: Draft, draftOf: DraftOf): boolean =>
+  reader.nodes.every((node) =>
+    node.inputs.every((input) => {
+      const { base, shape } = resolveOperand(input);
+      if (draftOf(sourceOf(base).node) !== source) return true;
+      // A value of the program behind a view that cannot be looked through would be read before it is written.
+      return !isView(base.node) && fits(shape, source.modes.get(base.node), reader.modes.get(node), source.space!);
+    }),
+  );
+
+/** Whether a value that is computed in mode `from` can be read as `shape` by a node of mode `to` of the same program. */
+const fits = (shape: Shape, from: Mode | undefined, to: Mode | undefined, { rows, columns }: Space): boolean => {
+  if (!from || endsProgram(from)) return false;
+  const count = elementCount(shape);
+  const perRow = to === 'row' || to === 'sumRowValues';
+  if (isPerRow(from)) return count === rows && (perRow || columns === 1 || shape[shape.length - 1] === 1);
+  return (count === rows * columns && !perRow) || (columns === 1 && count === rows);
 };
 
 /** Whether a path leads from `program` through at least one other unit to `target` (or the other way round). */
