@@ -39,7 +39,10 @@ export interface Compiled {
    * dimension of `n`, outputs are stacked likewise; for `n` = 1 neither has it.
    */
   repeat(n: number, ...args: Argument[]): Promise<Result>;
-  /** Runs once with every result checked; resolves to the op that produced the first NaN or infinity, if any. */
+  /**
+   * Runs once with every result checked; resolves to the op that produced the first NaN or infinity, if any. Meant for
+   * after a guard has ended the same call: a run that meets neither writes its donated states, whose handles stay good.
+   */
   findNotFinite(...args: Argument[]): Promise<{ op: string; scope: string } | undefined>;
   /** Runs once and tells how long every kernel call took; donated states are carried on as by a plain call. */
   profile(...args: Argument[]): Promise<{ result: Result; calls: readonly ProfiledCall[] }>;

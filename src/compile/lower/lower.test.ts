@@ -162,6 +162,27 @@ describe('a value that a conditional block arranged', () => {
   );
 });
 
+describe('a dense copy of a view', () => {
+  it('is kept for its later readers', async () => {
+    const f = (x: Tensor, w: Tensor): Tensor => {
+      const turned = reshape(transpose(x), [20]);
+      return add(reshape(matmul(reshape(exp(turned), [4, 5]), w), [20]), turned);
+    };
+    await agreed(f, [ramp(4, 5), ramp(5, 5)]);
+  });
+});
+
+describe('a row program that grows', () => {
+  it('takes in no program that looks at its values turned round, nor joins one whose values it looks at so', async () => {
+    const turnedFirst = (y: Tensor): Tensor => sub(tanh(transpose(y)), exp(y));
+    const turnedLast = (y: Tensor): Tensor => {
+      const plain = exp(y);
+      return sub(plain, tanh(transpose(y)));
+    };
+    for (const f of [turnedFirst, turnedLast]) await agreed((x) => f(mul(x, 2)), [ramp(6, 6)]);
+  });
+});
+
 describe('a row program behind a product', () => {
   const [x, w] = [ramp(200, 24), ramp(24, 24)];
 
