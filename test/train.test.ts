@@ -7,6 +7,7 @@ import { latestCheckpoint, loadCheckpoint } from '../src/checkpoint/index.js';
 import { BitTransformer, compile, defaultExecutor, hostArray, nn, type ops, State, scalar } from '../src/index.js';
 import { checkConfig, type RunConfig } from '../src/train/config.js';
 import { evaluateRun } from '../src/train/evaluate.js';
+import { explainStep, traceEvents } from '../src/train/explain.js';
 import { stepLearningRate } from '../src/train/learning-rate.js';
 import { readMetrics } from '../src/train/metrics.js';
 import { planRun } from '../src/train/plan.js';
@@ -189,5 +190,20 @@ describe('training', () => {
     expect(plan.parameters).toBeGreaterThan(100_000);
     expect(plan.peakBytes).toBeGreaterThan(12 * plan.parameters);
     expect(plan.warnings.join()).toMatch(/by heart/);
+  });
+
+  it('explains the program of a step, with measured times after a profile', async () => {
+    const config = configOf({ name: 'explained' });
+    const calls = await explainStep(config, { profile: true });
+    const flops = calls.reduce((sum, call) => sum + (call.ops.includes('matmul') ? call.flops : 0), 0);
+    expect(flops).toBeGreaterThan(0.9 * (await planRun(config)).flopsPerStep * 0.9);
+    expect(calls.filter((call) => call.kernel === 'attentionForward').map((call) => call.scope)).toEqual([
+      'blocks.0.attention',
+      'blocks.1.attention',
+    ]);
+    for (const call of calls) if (!call.attached && call.kernel === 'gemm') expect(call.seconds).toBeGreaterThan(0);
+    const { traceEvents: events } = traceEvents(calls);
+    expect(events).toHaveLength(calls.length + 1);
+    expect(events.at(-1)).toMatchObject({ ph: 'X', name: calls.at(-1)!.kernel, dur: calls.at(-1)!.seconds! * 1e6 });
   });
 });

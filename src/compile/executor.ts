@@ -1,3 +1,4 @@
+import type { Shape } from '../tensor/types.js';
 import type { HostArray, TypedArray } from './host-array.js';
 import type { Program, StateLayout } from './program.js';
 
@@ -7,6 +8,23 @@ export interface StateMemory {
   read(offset: number, into: TypedArray, dtype: string): void;
   write(offset: number, from: TypedArray, dtype: string): void;
   free(): void;
+}
+
+/** One kernel call of a program. */
+export interface PlannedCall {
+  readonly kernel: string;
+  /** Names of the ops that it computes. */
+  readonly ops: readonly string[];
+  /** Module path of the first of them. */
+  readonly scope: string;
+  /** Shape of what it computes. */
+  readonly shape: Shape;
+  /** Model FLOPs of its ops: a multiply-add is 2, the causal half is counted. */
+  readonly flops: number;
+  /** Bytes of the memory that its operands lie in. */
+  readonly bytes: number;
+  /** Runs inside the tasks of the call before it, whose time then includes its own. */
+  readonly attached: boolean;
 }
 
 /** What a program takes, so that a run can be judged before it starts. */
@@ -20,7 +38,7 @@ export interface ProgramPlan {
   readonly outputBytes: number;
   readonly scratchBytes: number;
   /** Kernel calls in order, for `plan --explain` and tests. */
-  readonly calls: readonly { readonly kernel: string; readonly ops: readonly string[]; readonly scope: string }[];
+  readonly calls: readonly PlannedCall[];
 }
 
 export interface RunRequest {

@@ -29,7 +29,10 @@ const usualShare = 0.45;
 const scalarType = (dtype: 'f32' | 'i32'): TensorType => ({ shape: [], dtype });
 
 /** Traces and plans a training step of a configuration; nothing is allocated but the plan. */
-export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => {
+export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => stepPlanOf(model, config).figures;
+
+/** The plan of the step's program with the figures drawn from it. */
+export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
   const { batchSize, accumulation } = config.train;
   const { contextLength, bitsPerPatch } = model.config;
   const programs = stepPrograms(model, { ...config.train, accumulation });
@@ -43,13 +46,14 @@ export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => {
       step: scalarType('i32'),
     },
   );
-  return {
+  const figures: RunPlan = {
     parameters: parameterCount(model),
     peakBytes: plan.peakBytes,
     activationBytes: plan.arenaBytes,
     flopsPerStep: modelFlops(plan.program) * accumulation,
     bytesPerStep: (accumulation * batchSize * contextLength * bitsPerPatch) / (config.data.parity ? 9 : 8),
   };
+  return { plan, figures };
 };
 
 /** `stepPlan` with the expected time from the machine's measured speed, and what the user should know before starting. */

@@ -1,7 +1,16 @@
 import type { Command } from 'commander';
+import { writeFileAtomic } from '../../core/files.js';
 import { type CliIo, printJson, warnOn } from '../io.js';
 import { recipeAndSettings } from '../parse.js';
+import { explainTable } from '../render/explain.js';
 import { planJson, planTable } from '../render/plan.js';
+
+interface Options {
+  readonly json?: boolean;
+  readonly explain?: boolean;
+  readonly profile?: boolean;
+  readonly trace?: string;
+}
 
 /** `nonet plan`. */
 export const definePlan = (program: Command, io: CliIo): void => {
@@ -15,14 +24,28 @@ export const definePlan = (program: Command, io: CliIo): void => {
     .argument('<RECIPE>', 'a recipe (.yaml or .json)')
     .argument('[key=value...]', 'settings that replace its own')
     .option('--json', 'print { parameters, peakBytes, activationBytes, flopsPerStep, bytesPerStep, secondsPerStep }')
-    .addHelpText('after', '\nExample:\n  nonet plan recipe.yaml model.preset=base train.batchSize=32')
-    .action(async (first: string, rest: string[], { json }: { json?: boolean }) => {
+    .option('--explain', 'list the program of a step: kernel calls, shapes, FLOPs, bytes, expected time')
+    .option('--profile', 'with the measured time of every call, from a few steps on made-up data')
+    .option('--trace <FILE>', 'write the profile as a trace that Perfetto opens')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  nonet plan recipe.yaml model.preset=base train.batchSize=32\n  nonet plan recipe.yaml --profile --trace step.json',
+    )
+    .action(async (first: string, rest: string[], { json, explain, profile, trace }: Options) => {
       const { recipe, settings } = recipeAndSettings([first, ...rest], 'plan');
       const { resolveConfig } = await import('../../train/config.js');
       const { planRun } = await import('../../train/plan.js');
       const { setThreads } = await import('../../compile/default-executor.js');
       const config = await resolveConfig(recipe, settings);
       setThreads(config.threads);
+      if (explain || profile || trace !== undefined) {
+        const { explainStep, traceEvents } = await import('../../train/explain.js');
+        const calls = await explainStep(config, { profile: profile || trace !== undefined });
+        if (trace !== undefined) await writeFileAtomic(trace, JSON.stringify(traceEvents(calls)));
+        if (json) printJson(io, calls);
+        else io.out.write(explainTable(calls));
+        return;
+      }
       const plan = await planRun(config);
       plan.warnings.forEach(warnOn(io));
       if (json) printJson(io, planJson(plan));

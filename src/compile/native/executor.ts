@@ -3,6 +3,7 @@ import { elementCount } from '../../tensor/types.js';
 import type {
   Executable,
   Executor,
+  PlannedCall,
   PrepareOptions,
   ProgramPlan,
   RunRequest,
@@ -113,11 +114,7 @@ class NativeExecutable implements Executable {
       inputBytes,
       outputBytes,
       scratchBytes,
-      calls: this.instructions.map(({ kernel, nodes }) => ({
-        kernel,
-        ops: nodes.map((node) => node.op.name),
-        scope: nodes[0]?.scope ?? '',
-      })),
+      calls: this.instructions.map((instruction, i) => plannedCall(instruction, this.instructions[i - 1])),
     };
   }
 
@@ -220,6 +217,22 @@ class NativeExecutable implements Executable {
     });
   }
 }
+
+const plannedCall = ({ kernel, nodes, operands }: Instruction, before: Instruction | undefined): PlannedCall => {
+  const buffers = new Set(operands.flatMap((operand) => (operand ? [operand.buffer] : [])));
+  const packs = kernel === 'packWeights';
+  return {
+    kernel,
+    ops: nodes.map((node) => node.op.name),
+    scope: nodes[0]?.scope ?? '',
+    shape: (packs ? nodes[0]?.inputs[1] : nodes.at(-1)?.outputs[0])?.shape ?? [],
+    flops: packs
+      ? 0
+      : nodes.reduce((sum, node) => sum + (node.op.cost?.(node.inputs, node.outputs, node.attributes).flops ?? 0), 0),
+    bytes: [...buffers].reduce((sum, buffer) => sum + buffer.bytes, 0),
+    attached: before?.kernel === 'gemm' && before.parameters.at(-1) === 1,
+  };
+};
 
 /** Looks at every float result right after the call that made it. Attached calls are taken apart, which changes no bit. */
 const withChecks = ({ instructions, viewOf }: Lowered): Instruction[] => {

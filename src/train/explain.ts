@@ -1,0 +1,87 @@
+import { defaultExecutor } from '../compile/default-executor.js';
+import type { PlannedCall } from '../compile/executor.js';
+import { hostArray, scalar } from '../compile/host-array.js';
+import { NativeExecutor } from '../compile/native/executor.js';
+import { State } from '../compile/state.js';
+import { NonetError } from '../core/errors.js';
+import { BitTransformer } from '../models/index.js';
+import type { RunConfig } from './config.js';
+import { measuredPeak } from './machine.js';
+import { stepPlanOf } from './plan.js';
+import { stepPrograms, trainStateTypes } from './step.js';
+
+/** A kernel call of a training step with the time to expect, and the measured one after a profile. */
+export interface ExplainedCall extends PlannedCall {
+  /** The longer of what the arithmetic takes at the machine's peak and what the memory takes at its bandwidth. */
+  readonly expectedSeconds: number;
+  readonly seconds?: number;
+}
+
+/** Working set of the bandwidth probe: beyond the usual second-level caches. */
+const probeBytes = 32 * 2 ** 20;
+const profiledSteps = 4;
+
+/**
+ * The program of a training step, call by call. With `profile` a few steps run on an untrained state and made-up bytes,
+ * and every call gets the shortest of its times. Throws `E_PROGRAM` without the native engine.
+ */
+export const explainStep = async (config: RunConfig, { profile = false } = {}): Promise<ExplainedCall[]> => {
+  const executor = defaultExecutor();
+  if (!(executor instanceof NativeExecutor)) {
+    throw new NonetError('E_PROGRAM', 'only the native engine has a program of kernel calls; see nonet doctor');
+  }
+  const model = new BitTransformer(config.model);
+  const peak = (await measuredPeak())!;
+  const bandwidth = (await executor.addon.probe('copy', 0.1, executor.threads, probeBytes)) * 1e9;
+  const { calls } = stepPlanOf(model, config).plan;
+  const seconds = profile ? await profileStep(model, config) : undefined;
+  return calls.map((call, i) => ({
+    ...call,
+    expectedSeconds: Math.max(call.flops / peak, call.bytes / bandwidth),
+    ...(seconds && { seconds: seconds[i]! }),
+  }));
+};
+
+const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Float64Array> => {
+  const { accumulation, batchSize } = config.train;
+  const programs = stepPrograms(model, { ...config.train, accumulation });
+  const program = accumulation > 1 ? programs.accumulate : programs.step;
+  const width = model.config.contextLength + 1;
+  const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);
+  const inputs = {
+    patches: hostArray(patches, [batchSize, width]),
+    learningRate: scalar(0),
+    seed: scalar(config.seed, 'i32'),
+    step: scalar(0, 'i32'),
+  };
+  let state = State.create(defaultExecutor(), trainStateTypes(model, accumulation));
+  let best: Float64Array | undefined;
+  for (let i = 0; i < profiledSteps; i++) {
+    const { result, calls } = await program.profile(state, inputs);
+    state = result.state;
+    best = Float64Array.from(calls, (call, k) => Math.min(call.seconds, best?.[k] ?? Number.POSITIVE_INFINITY));
+  }
+  state.free();
+  return best!;
+};
+
+/** A profile in the trace event format that Perfetto (ui.perfetto.dev) opens: one slice for each call. */
+export const traceEvents = (calls: readonly ExplainedCall[]): { traceEvents: unknown[] } => {
+  let start = 0;
+  const events = calls.map(({ kernel, scope, ops, shape, flops, bytes, seconds, expectedSeconds }) => {
+    const duration = (seconds ?? expectedSeconds) * 1e6;
+    const event = {
+      name: kernel,
+      cat: scope || 'step',
+      ph: 'X',
+      ts: start,
+      dur: duration,
+      pid: 1,
+      tid: 1,
+      args: { scope, ops: ops.join(' '), shape: shape.join(' x '), flops, bytes },
+    };
+    start += duration;
+    return event;
+  });
+  return { traceEvents: [{ name: 'process_name', ph: 'M', pid: 1, args: { name: 'nonet training step' } }, ...events] };
+};
