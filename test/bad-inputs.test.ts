@@ -101,7 +101,7 @@ describe('the program itself', () => {
     ],
     [1, /^error: there is no run goof: did you mean good\?\n$/, ['generate', 'goof']],
     [1, /^error: cannot read .*none\.yaml: .*\n$/, ['plan', 'none.yaml']],
-    [1, /^error: .*temperature is -1.*\n$/, ['generate', 'good', '--temperature', '-1']],
+    [2, /^error: .*Expected a number from 0 on.*\n$/, ['generate', 'good', '--temperature', '-1']],
   ] as const)('ends with %i and one line', async (code, line, argv) => {
     const before = await snapshot('runs');
     expect(await nonet(...argv)).toEqual({ code, out: '', err: expect.stringMatching(line) });

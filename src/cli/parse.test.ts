@@ -13,8 +13,10 @@ describe('wholeNumber', () => {
 
 describe('decimal', () => {
   it('takes finite numbers, negative ones too', () => {
-    expect([decimal('0.7'), decimal('-1'), decimal('1e-3')]).toEqual([0.7, -1, 1e-3]);
-    for (const text of ['', 'NaN', 'Infinity', 'warm']) expect(() => decimal(text), text).toThrow(InvalidArgumentError);
+    const any = decimal('a number', () => true);
+    expect([any('0.7'), any('-1'), any('1e-3')]).toEqual([0.7, -1, 1e-3]);
+    for (const text of ['', 'NaN', 'Infinity', 'warm']) expect(() => any(text), text).toThrow(InvalidArgumentError);
+    expect(() => decimal('a number from 0 on', (x) => x >= 0)('-1')).toThrow(/from 0 on/);
   });
 });
 

@@ -10,15 +10,20 @@ export const wholeNumber =
     throw new InvalidArgumentError(`Expected a whole number from ${least} on.`);
   };
 
-/** A parser of an option's value: any finite number; what range makes sense is for the command to say. */
-export const decimal = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Expected a number.');
-};
+/** A parser of an option's value: numbers that `fits` takes, which `expected` describes. */
+export const decimal =
+  (expected: string, fits: (value: number) => boolean) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && fits(value)) return value;
+    throw new InvalidArgumentError(`Expected ${expected}.`);
+  };
 
-/** A parser for an option that may be repeated. */
-export const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
+/** A parser of a text that must not be empty, for an option that may be repeated. */
+export const repeatedText = (value: string, before: readonly string[] = []): string[] => {
+  if (value === '') throw new InvalidArgumentError('Expected some text.');
+  return [...before, value];
+};
 
 /** The bytes that hexadecimal digits spell; spaces between them do not count. */
 export const hexBytes = (text: string): Uint8Array => {

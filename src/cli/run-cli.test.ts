@@ -25,6 +25,12 @@ afterAll(async () => {
 const commands = ['quickstart', 'init', 'train', 'generate', 'evaluate', 'plan', 'config', 'runs', 'doctor'];
 
 describe('help', () => {
+  it('refuses a topic that there is not, and suggests the nearest', async () => {
+    const { code, err } = await runInMemory(['help', 'trian']);
+    expect(code).toBe(2);
+    expect(err).toMatch(/did you mean train/);
+  });
+
   it('names every command', async () => {
     const { code, out } = await runInMemory(['--help']);
     expect(code).toBe(0);

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { NonetError } from '../core/errors.js';
+import { nearest } from '../core/nearest.js';
 import { defineConfig } from './commands/config.js';
 import { defineDoctor } from './commands/doctor.js';
 import { defineEvaluate } from './commands/evaluate.js';
@@ -22,12 +24,23 @@ import { reportError } from './report-error.js';
 export const runCli = async (argv: readonly string[], io: CliIo): Promise<number> => {
   const program = createProgram(io);
   try {
+    requireKnownTopic(program, argv);
     await program.parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
     const command = program.commands.find((known) => known.name() === argv[0])?.name();
     return reportError(error, io, { json: argv.includes('--json'), command });
   }
+};
+
+/** `nonet help TOPIC` of an unknown topic is a mistake like the unknown command itself. */
+const requireKnownTopic = (program: Command, [first, topic]: readonly string[]): void => {
+  if (first !== 'help' || topic === undefined) return;
+  const known = program.commands.map((command) => command.name());
+  if (topic === 'help' || known.includes(topic)) return;
+  const suggestion = nearest(topic, known);
+  const advice = suggestion === undefined ? `the commands are ${known.join(', ')}.` : `did you mean ${suggestion}?`;
+  throw new NonetError('E_USAGE', `there is no command ${topic}: ${advice}`);
 };
 
 /** The commands in the order of a first visit. Each loads the rooms that it needs only when it runs. */

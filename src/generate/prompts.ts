@@ -14,7 +14,10 @@ export interface GenerateOptions {
   readonly topK?: number;
   /** Only the most probable bytes that together reach this probability are possible; 1 (default): all. */
   readonly topP?: number;
-  /** Row i draws with the numbers of seed + i, so a text depends neither on the batch nor on the number of threads. */
+  /**
+   * The text of a prompt depends on it and the seed alone, not on the batch or the number of threads. Copies of a prompt in
+   * one batch draw with seed, seed + 1, ...
+   */
   readonly seed?: number;
   /** A row ends where one of these appears in what it made; the stop itself is cut off. */
   readonly stop?: readonly (Uint8Array | string)[];

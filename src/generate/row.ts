@@ -21,6 +21,7 @@ export interface GeneratedRow {
 export class Row {
   /** The text in frames, the prompt included. */
   private readonly frames: number[];
+  private readonly seed: number;
   /** How many of the last frames the model sees. */
   private window: number;
   private made = 0;
@@ -32,10 +33,11 @@ export class Row {
 
   constructor(
     private readonly plan: GenerationPlan,
-    private readonly index: number,
+    index: number,
     send: (bytes: Uint8Array) => void,
   ) {
     const prompt = plan.prompts[index]!;
+    this.seed = plan.seed + earlierCopies(plan.prompts, index);
     this.frames = Array.from(prompt.length > 0 ? prompt : [startByte], (byte) => frameOf(byte, plan.layout));
     this.window = Math.min(this.frames.length, plan.capacity);
     this.finder = new StopFinder(plan.stops);
@@ -84,7 +86,7 @@ export class Row {
 
   /** Uniform numbers for the byte that is `ahead` bytes after the next one. */
   draws(ahead: number): readonly [byte: number, parity: number] {
-    return drawsOf(this.plan.seed + this.index, this.made + ahead);
+    return drawsOf(this.seed, this.made + ahead);
   }
 
   /** Takes a frame that the model made; one that comes after the end is ignored. */
@@ -127,3 +129,7 @@ export class Row {
     return { bytes: this.stream.result, stopReason: this.reason ?? 'aborted', ...(stop && { stop }), parityErrors };
   }
 }
+
+/** How many prompts before this one are the same: equal prompts of a batch get different texts, others depend on themselves alone. */
+const earlierCopies = (prompts: readonly Uint8Array[], index: number): number =>
+  prompts.slice(0, index).filter((prompt) => Buffer.compare(prompt, prompts[index]!) === 0).length;

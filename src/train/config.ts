@@ -17,7 +17,7 @@ const dataSchema = z.strictObject({
   textField: z.string().default('text').describe('The field of a JSONL line that holds the text.'),
   separator: z.number().int().min(0).max(255).default(10).describe('The byte between two JSONL documents.'),
   validationPath: paths.optional().describe('Files of the validation part; without them it is the end of the data.'),
-  validationShare: z.number().min(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
+  validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
   splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),
   parity: z.boolean().default(false).describe('Follow every byte by an even-parity bit: 9 bits a byte.'),
 });
@@ -82,7 +82,7 @@ export const runConfigSchema = z.strictObject({
     .strictObject({
       name: z
         .string()
-        .min(1)
+        .refine((name) => /^(?!\.{1,2}$)[^/\\]+$/.test(name), 'expected the name of a folder, without slashes')
         .optional()
         .describe('Name of the run, its folder under run.root; default: that of the recipe.'),
       root: z.string().min(1).default('runs').describe('Where runs lie.'),

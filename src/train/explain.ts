@@ -44,7 +44,7 @@ export const explainStep = async (config: RunConfig, { profile = false } = {}): 
 
 const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Float64Array> => {
   const { accumulation, batchSize } = config.train;
-  const programs = stepPrograms(model, { ...config.train, accumulation });
+  const programs = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const width = model.config.contextLength + 1;
   const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);

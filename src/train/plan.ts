@@ -6,7 +6,7 @@ import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
 import type { RunConfig } from './config.js';
-import { openRunData } from './data.js';
+import { openRunData, requireWindows } from './data.js';
 import { modelFlops } from './flops.js';
 import { measuredPeak } from './machine.js';
 import { stepPrograms, trainStateTypes } from './step.js';
@@ -35,7 +35,7 @@ export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => s
 export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
   const { batchSize, accumulation } = config.train;
   const { contextLength, bitsPerPatch } = model.config;
-  const programs = stepPrograms(model, { ...config.train, accumulation });
+  const programs = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const plan = program.plan(
     { state: trainStateTypes(model, accumulation) },
@@ -66,7 +66,11 @@ export const planRun = async (config: RunConfig) => {
   const { dataset, prepared } = await openRunData(config);
   warnings.push(...prepared.warnings);
   const { length } = dataset.trainBytes;
-  dataset.close();
+  try {
+    requireWindows(model, config, dataset);
+  } finally {
+    dataset.close();
+  }
   if (length < plan.parameters) {
     warnings.push(
       `${formatBytes(length)} of training data for ${plan.parameters} parameters: the model can learn it by heart. ` +

@@ -15,22 +15,25 @@ import { State } from '../compile/state.js';
 import type { ConfigTree } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
 
-import { type ByteStore, createBatcher, evaluationWindows, memoryStore } from '../data/index.js';
+import { type ByteStore, createBatcher, memoryStore } from '../data/index.js';
 import { generate } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
 import { initialParameters, parameterCount } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { readArrays, writeArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
-import { openRunData } from './data.js';
+import { openRunData, requireWindows } from './data.js';
 import { instructionSet, measuredPeak } from './machine.js';
-import { cutMetrics, openMetrics } from './metrics.js';
+import { cutMetrics, openMetrics, readMetrics } from './metrics.js';
 import { requireFits, stepPlan } from './plan.js';
 import { createProgress, type Progress } from './progress.js';
 import { createScorer, type Score, type Scorer } from './score.js';
 import { trainStateTypes } from './step.js';
 import { createStepper, type Stepper } from './stepper.js';
 import type { TrainOptions } from './trainer.js';
+
+/** Samples of a run, one JSON object a line. */
+const SAMPLES_FILE = 'samples.jsonl';
 
 export interface TrainResult {
   readonly runFolder: string;
@@ -68,19 +71,21 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const { bitsPerPatch, contextLength } = model.config;
   const layout = { bitsPerPatch, parity: start.config.data.parity };
   const { batchSize } = start.config.train;
-  // A validation part that cannot be scored is better known now than after the last step.
-  evaluationWindows({ store: validationBytes, ...layout, contextLength });
+  // Data that cannot be trained on or scored is better known now than after the last step.
+  requireWindows(model, start.config, dataset);
   const batcher = createBatcher({ store, ...layout, contextLength, batchSize, seed: start.config.seed });
 
   const peak = await measuredPeak();
-  const config = start.config.train.minutes
-    ? await withStepsFor(start.config.train.minutes, model, start.config, batcher)
-    : start.config;
+  const config =
+    start.config.train.minutes && !start.checkpoint
+      ? await withStepsFor(start.config.train.minutes, model, start.config, batcher)
+      : start.config;
   const state = await initialState(model, config, start, warn);
   const stepper = createStepper(model, config, batcher, state);
 
   const from = start.checkpoint?.step ?? 0;
   await cutMetrics(run.metricsPath, from);
+  await cutMetrics(join(run.path, SAMPLES_FILE), from);
   await writeRunConfig(run, plain(config));
   const bytesPerStep = (config.train.accumulation * batchSize * contextLength * bitsPerPatch) / (layout.parity ? 9 : 8);
   const { flopsPerStep } = stepPlan(model, config);
@@ -109,9 +114,10 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     const interrupted = await loop.steps(from, options.signal);
     const done = loop.done;
     const trainSeconds = loop.trainSeconds;
-    if (loop.saved !== done) await loop.save(done);
-    const validation = interrupted ? undefined : await loop.evaluate(done, validationBytes);
-    if (validation && loop.saved === done) loop.sync();
+    // Its row belongs before the last checkpoint: a run that goes on from there does not write it again.
+    const known = from === done && (await hasValidation(run.metricsPath, done));
+    const validation = interrupted ? undefined : await loop.evaluate(done, validationBytes, !known);
+    if (loop.saved !== done && !(from === done && from > 0)) await loop.save(done);
     progress?.finish();
     const stepsDone = Math.max(1, done - from);
     const flopsPerSecond = (flopsPerStep * stepsDone) / trainSeconds;
@@ -173,11 +179,11 @@ class Loop {
     while (this.done < steps) {
       if (signal?.aborted) return true;
       const began = performance.now();
-      const { loss, gradientNorm, learningRate } = await stepper.run(this.done);
+      const { loss, payloadLoss, gradientNorm, learningRate } = await stepper.run(this.done);
       const seconds = (performance.now() - began) / 1000;
       this.trainSeconds += seconds;
       this.done++;
-      const training = { loss, bitsPerByte: (loss * frameBits) / Math.LN2 };
+      const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
       if (this.done % logEvery === 0 || this.done === steps) {
         this.metrics.write({ step: this.done, ...training, gradientNorm, learningRate, seconds });
       }
@@ -192,11 +198,11 @@ class Loop {
     return false;
   }
 
-  async evaluate(step: number, store: ByteStore): Promise<Score> {
+  async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity });
     const { bitsPerByte, parityCrossEntropy, bytes } = score;
-    this.metrics.write({ step, validation: { bitsPerByte, parityCrossEntropy, bytes } });
+    if (record) this.metrics.write({ step, validation: { bitsPerByte, parityCrossEntropy, bytes } });
     progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)`);
     return score;
   }
@@ -218,10 +224,6 @@ class Loop {
     this.saved = step;
   }
 
-  sync(): void {
-    this.metrics.sync();
-  }
-
   close(): void {
     this.metrics.close();
   }
@@ -236,10 +238,13 @@ class Loop {
       dataParity: config.data.parity,
     });
     const text = new TextDecoder().decode(rows[0]!.bytes);
-    appendFileSync(join(run.path, 'samples.jsonl'), `${JSON.stringify({ step: this.done, text })}\n`);
+    appendFileSync(join(run.path, SAMPLES_FILE), `${JSON.stringify({ step: this.done, text })}\n`);
     progress?.note(`step ${this.done} sample: ${JSON.stringify(text)}`);
   }
 }
+
+const hasValidation = async (metricsPath: string, step: number): Promise<boolean> =>
+  (await readMetrics(metricsPath)).some((row) => row.step === step && 'validation' in row);
 
 const initialState = async (
   model: BitTransformer,

@@ -6,11 +6,14 @@ import {
   add,
   cast,
   constant,
+  constantArray,
   finite,
   guard,
   logicalNot,
   mul,
   type RandomSource,
+  slice,
+  sum,
   type Tensor,
 } from '../tensor/index.js';
 import { type Tree, treeMap } from '../tensor/tree.js';
@@ -45,23 +48,27 @@ export const trainStateTypes = (model: BitTransformer, accumulation: number): Tr
 
 /** The compiled programs of training: one that does a whole step, or two where a step is made of several micro-batches. */
 export interface StepPrograms {
-  /** (state, inputs) -> { state, loss, gradientNorm }; without accumulation. */
+  /** (state, inputs) -> { state, loss, payloadLoss, gradientNorm }; without accumulation. */
   readonly step: Compiled;
-  /** (state, inputs) -> { state, loss }: adds a micro-batch's gradients to the sums. */
+  /** (state, inputs) -> { state, loss, payloadLoss }: adds a micro-batch's gradients to the sums. */
   readonly accumulate: Compiled;
   /** (state, inputs without patches) -> { state, gradientNorm }: steps with the sums and clears them. */
   readonly apply: Compiled;
 }
 
-export const stepPrograms = (
-  model: BitTransformer,
-  options: OptimizerConfig & { accumulation: number },
-): StepPrograms => {
-  const gradientsOf = (state: TrainState, { patches, seed, step }: StepInputs): [Tensor, Tree<Tensor>] => {
+export interface StepOptions extends OptimizerConfig {
+  readonly accumulation: number;
+  /** Whether every byte is followed by a parity bit, which the payload loss leaves out. */
+  readonly parity?: boolean;
+}
+
+export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
+  const gradientsOf = (state: TrainState, { patches, seed, step }: StepInputs) => {
     const random: RandomSource = { seed, step };
-    return valueAndGrad((parameters: Tree<Tensor>) => bind(model, parameters, () => model.loss(patches, { random })))(
-      state.parameters,
-    );
+    const losses = (parameters: Tree<Tensor>) =>
+      bind(model, parameters, () => lossesOf(model, patches, random, options));
+    const [[loss, payloadLoss], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
+    return { loss, payloadLoss, gradients };
   };
 
   const update = (state: TrainState, gradients: Tree<Tensor>, loss: Tensor, inputs: Omit<StepInputs, 'patches'>) => {
@@ -85,17 +92,17 @@ export const stepPrograms = (
   return {
     step: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const [loss, gradients] = gradientsOf(state, inputs);
-        return { ...update(state, gradients, loss, inputs), loss };
+        const { loss, payloadLoss, gradients } = gradientsOf(state, inputs);
+        return { ...update(state, gradients, loss, inputs), loss, payloadLoss };
       },
       { donate: 'state' },
     ),
     accumulate: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const [loss, gradients] = gradientsOf(state, inputs);
+        const { loss, payloadLoss, gradients } = gradientsOf(state, inputs);
         const share = 1 / options.accumulation;
         const sums = addTrees(state.gradients!, gradients, share);
-        return { state: { gradients: sums, lossSum: add(state.lossSum!, mul(loss, share)) }, loss };
+        return { state: { gradients: sums, lossSum: add(state.lossSum!, mul(loss, share)) }, loss, payloadLoss };
       },
       { donate: 'state' },
     ),
@@ -122,3 +129,30 @@ const addTrees = (sums: Tree<Tensor>, terms: Tree<Tensor>, share: number): Tree<
   });
   return treeMap<Tensor, Tensor>(sums, isTensor, (sum, path) => add(sum, mul(byPath.get(path)!, share)));
 };
+
+/** Mean nats per bit, over all bits (what is minimised) and over those of payload (what is shown). */
+const lossesOf = (
+  model: BitTransformer,
+  patches: Tensor,
+  random: RandomSource,
+  { parity = false }: StepOptions,
+): readonly [Tensor, Tensor] => {
+  const { bitsPerPatch } = model;
+  if (!parity || frameBits % bitsPerPatch !== 0) {
+    const loss = model.loss(patches, { random });
+    return [loss, loss];
+  }
+  const length = patches.shape[1]! - 1;
+  const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];
+  const costs = cast(model.bitCosts(inputs, targets, { random }), 'f64'); // [B, C, P]
+  // Windows start at bytes, so the place of a bit in its frame is known: the targets start one patch later.
+  const isPayload = (i: number): boolean => (i + bitsPerPatch) % frameBits !== frameBits - 1;
+  const mask = Float64Array.from({ length: length * bitsPerPatch }, (_, i) => Number(isPayload(i)));
+  const share = (of: Tensor, count: number): Tensor => cast(mul(sum(of), 1 / (patches.shape[0]! * count)), 'f32');
+  const payload = mul(costs, constantArray(mask, [length, bitsPerPatch], 'f64'));
+  const payloadBits = mask.reduce((total, one) => total + one, 0);
+  return [share(costs, mask.length), share(payload, payloadBits)];
+};
+
+/** A byte and its parity bit. */
+const frameBits = 9;

@@ -10,6 +10,8 @@ import { type StepPrograms, stepPrograms } from './step.js';
 export interface StepResult {
   /** Mean nats per bit. */
   readonly loss: number;
+  /** The same without parity bits. */
+  readonly payloadLoss: number;
   readonly gradientNorm: number;
   readonly learningRate: number;
 }
@@ -26,7 +28,7 @@ export interface Stepper {
 
 export const createStepper = (model: BitTransformer, config: RunConfig, batcher: Batcher, initial: State): Stepper => {
   const { accumulation, batchSize } = config.train;
-  const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation });
+  const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const width = model.config.contextLength + 1;
   let state = initial;
 
@@ -58,12 +60,16 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
       // Every micro-batch draws dropout of its own.
       step: hostArray(each((i) => step * accumulation + i)),
     };
-    ({ state } = await programs.accumulate.repeat(accumulation, state, stacked));
-    return guarded(
+    const sums = await programs.accumulate.repeat(accumulation, state, stacked);
+    state = sums.state;
+    const payloads: Float32Array = sums.payloadLoss.data;
+    const payloadLoss = scalar(payloads.reduce((total, one) => total + one, 0) / accumulation);
+    const result = await guarded(
       () => programs.apply(state, scalars(step)),
       () => programs.apply.findNotFinite(state, scalars(step)),
       step,
     );
+    return { ...result, payloadLoss };
   };
 
   return {
@@ -75,6 +81,7 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
       state = result.state;
       return {
         loss: result.loss.item(),
+        payloadLoss: result.payloadLoss.item(),
         gradientNorm: result.gradientNorm.item(),
         learningRate: stepLearningRate(config, step),
       };

@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   createRun,
@@ -36,7 +37,13 @@ export const train = async (config: RunConfig, options: TrainOptions = {}): Prom
   setThreads(config.threads);
   const run = await createRun(config.run.root, config.run.name);
   const initial = config.init.from ? { weights: config.init.from } : {};
-  return lockedSession(run, { config, ...initial }, options);
+  try {
+    return await lockedSession(run, { config, ...initial }, options);
+  } catch (error) {
+    // A run that failed before it wrote anything leaves nothing behind; a folder with contents is not removed.
+    await rmdir(run.path).catch(() => {});
+    throw error;
+  }
 };
 
 /**
@@ -52,7 +59,8 @@ export const resume = async (
   const stored = await readRunConfig(run);
   const tree = applyOverrides(stored, [...overrides]);
   const config = relocated(checkConfig(tree, run.configPath, run.name), run);
-  if (!options.force) requireSameCourse(relocated(checkConfig(stored, run.configPath, run.name), run), config);
+  const before = checkConfig(stored, run.configPath, run.name);
+  if (!options.force) requireSameCourse(before, checkConfig(tree, run.configPath, run.name));
   setThreads(config.threads);
   const folder = await latestCheckpoint(run.path, { warn: options.warn });
   const checkpoint = await loadCheckpoint(folder, { verify: false });
@@ -77,15 +85,12 @@ const lockedSession = async (run: RunFolder, start: SessionStart, options: Train
 /** Keys that may differ when a run goes on: they change no number. */
 const free = new Set([
   'threads',
-  'run',
   'train.keepCheckpoints',
   'train.checkpointEvery',
   'train.sampleEvery',
   'train.sampleBytes',
   'train.evaluateEvery',
   'train.evaluateBytes',
-  'train.minutes',
-  'init',
 ]);
 
 const requireSameCourse = (before: RunConfig, after: RunConfig): void => {

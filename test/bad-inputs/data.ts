@@ -26,7 +26,7 @@ export const dataCases: readonly BadInput[] = [
     'E_NOT_FINITE',
     /gave NaN or infinity: /,
   ),
-  data('a name that leaves the folder', 'run.name=../new', 'E_RUN', /cannot name a run/),
+  data('a name that leaves the folder', 'run.name=../new', 'E_CONFIG', /run\.name: .*without slashes/),
   data('a name that is taken', 'run.name=good', 'E_RUN', /already exists/),
   data('weights of a run that is not there', 'init.from=none', 'E_RUN', /there is no run none/),
   data('weights of another model', 'init.from=good model.dModel=32', 'E_CHECKPOINT', /does not fit the model/),

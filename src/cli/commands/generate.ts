@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { formatBytes, formatRate } from '../../core/format.js';
 import { interruptible } from '../interrupt.js';
 import { type CliIo, colorsFor, printJson, warnOn } from '../io.js';
-import { decimal, repeated, wholeNumber } from '../parse.js';
+import { decimal, repeatedText, wholeNumber } from '../parse.js';
 import { type PromptSource, readPrompts } from '../prompts.js';
 import { generatedJson, generatedWriter } from '../render/generated.js';
 
@@ -48,11 +48,21 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
       (digits) => void sources.push({ kind: 'hex', digits }),
     )
     .option('--bytes <N>', 'the most bytes to make', wholeNumber(1), 200)
-    .option('--temperature <T>', 'below 1: likelier bytes; 0: always the likeliest', decimal, 0.8)
-    .option('--top-p <P>', 'only the likeliest bytes that make up this share of the probability', decimal, 1)
+    .option(
+      '--temperature <T>',
+      'below 1: likelier bytes; 0: always the likeliest',
+      decimal('a number from 0 on', (t) => t >= 0),
+      0.8,
+    )
+    .option(
+      '--top-p <P>',
+      'only the likeliest bytes that make up this share of the probability',
+      decimal('a number above 0, at most 1', (p) => p > 0 && p <= 1),
+      1,
+    )
     .option('--top-k <K>', 'only this many of the likeliest bytes; 0: all', wholeNumber(0), 0)
     .option('--seed <N>', 'another seed, another text', wholeNumber(0), 0)
-    .option('--stop <TEXT>', 'end before this text; may be repeated', repeated)
+    .option('--stop <TEXT>', 'end before this text; may be repeated', repeatedText)
     .option('--utf8', 'only bytes that keep the text valid UTF-8')
     .addOption(
       new Option('--parity <HOW>', 'parity bits: computed, or sampled and checked')

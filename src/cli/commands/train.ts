@@ -10,7 +10,7 @@ interface Options {
   readonly resume?: string;
   readonly force?: boolean;
   readonly plain?: boolean;
-  readonly root: string;
+  readonly root?: string;
   readonly json?: boolean;
 }
 
@@ -27,7 +27,7 @@ export const defineTrain = (program: Command, io: CliIo): void => {
     .option('--resume <RUN>', 'go on with a run from its latest checkpoint; no recipe then')
     .option('--force', 'resume although a setting changes the course of training, such as train.steps')
     .option('--plain', 'plain lines instead of one live line')
-    .option('--root <FOLDER>', 'where the run to resume lies', 'runs')
+    .option('--root <FOLDER>', 'where runs lie; for a new run the same as run.root=FOLDER')
     .option(
       '--json',
       'print { runFolder, steps, seconds, bytesPerSecond, gflops, parameters, validation, ... } at the end',
@@ -55,7 +55,8 @@ const runTrain = async (values: readonly string[], { resume: run, force, plain, 
       const options = { stream, signal, warn: warnOn(io) };
       if (run !== undefined) return resume(run, settingsOnly(values), { ...options, root, force });
       const { recipe, settings } = recipeAndSettings(values, 'train');
-      return train(await resolveConfig(recipe, settings), options);
+      const placed = root === undefined ? settings : [...settings, `run.root=${JSON.stringify(root)}`];
+      return train(await resolveConfig(recipe, placed), options);
     },
     () => void io.err.write('\nfinishing the step and saving; Ctrl-C again ends at once\n'),
   );
