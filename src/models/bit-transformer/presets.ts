@@ -2,7 +2,7 @@ import type { BitTransformerShape } from './config.js';
 
 export type PresetName = 'classic' | 'nano' | 'small' | 'base';
 
-/** Bytes as positions, and the parts that gave the fewest bits per byte in equal time; docs/log.md has the figures. */
+/** Bytes as positions, and the parts that gave `nano` the fewest bits per byte; docs/log.md has the figures. */
 const modern = {
   bitsPerPatch: 8,
   activation: 'swiglu',
