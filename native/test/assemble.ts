@@ -2,6 +2,7 @@
  * Programs for the native core, written by hand for its tests: words are put together here independently of the compiler's
  * encoder, so that each side is held to the documented format.
  */
+import { kernels } from '../../src/compile/lower/instruction.js';
 import type { NativeAddon, NativeRunResult } from '../../src/compile/native/addon.js';
 
 export type Data = Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array;
@@ -28,25 +29,7 @@ export interface Call {
   params: readonly Word[];
 }
 
-export const kernel = {
-  gemm: 1,
-  packWeights: 2,
-  rowProgram: 3,
-  attentionForward: 4,
-  attentionBackward: 5,
-  gatherRows: 6,
-  scatterAddRows: 7,
-  takeAlong: 8,
-  putAlong: 9,
-  copy: 10,
-  fill: 11,
-  updateRows: 12,
-  sample: 13,
-  skipIf: 14,
-  guard: 15,
-  checkFinite: 16,
-  poison: 17,
-} as const;
+export { kernels as kernel };
 
 /** [kind, bytes, stride] */
 export type Segment = readonly [number, number, number];
@@ -192,7 +175,7 @@ export const runRows = (
   arrays: readonly Data[],
   spec: RowProgramSpec,
   options: { threads?: number } = {},
-): Promise<Data[]> => runKernel(addon, kernel.rowProgram, arrays, rowParams(spec), options);
+): Promise<Data[]> => runKernel(addon, kernels.rowProgram, arrays, rowParams(spec), options);
 
 /** Reproducible values in -scale..scale. */
 export const values = (count: number, seed = 1, scale = 2): Float32Array => {

@@ -84,13 +84,13 @@ export const planRun = async (config: RunConfig) => {
 };
 
 /** Throws `E_MEMORY` for a plan that this machine, or the limit of its container, cannot hold. */
-export const requireFits = (plan: RunPlan): void => {
+export const requireFits = (plan: Pick<RunPlan, 'peakBytes'>): void => {
   const limit = memoryLimit();
   if (plan.peakBytes > limit)
     throw new NonetError('E_MEMORY', tooLarge(plan, limit), { peakBytes: plan.peakBytes, limit });
 };
 
-const tooLarge = (plan: RunPlan, limit: number): string =>
+const tooLarge = (plan: Pick<RunPlan, 'peakBytes'>, limit: number): string =>
   `training takes ${formatBytes(plan.peakBytes)} of memory, ${formatBytes(limit)} are free: reduce train.batchSize ` +
   '(with train.accumulation to make up for it), model.contextLength or the size of the model.';
 

@@ -64,7 +64,9 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const began = performance.now();
   const { warn = () => {} } = options;
   const model = new BitTransformer(start.config.model);
-  requireFits(stepPlan(model, start.config));
+  // Planning traces the whole step, so it is done once.
+  const { bytesPerStep, flopsPerStep, ...plan } = stepPlan(model, start.config);
+  requireFits(plan);
   const { dataset, prepared } = await openRunData(start.config);
   for (const warning of prepared.warnings) warn(warning);
   const { trainBytes: store, validationBytes } = dataset;
@@ -87,8 +89,6 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   await cutMetrics(run.metricsPath, from);
   await cutMetrics(join(run.path, SAMPLES_FILE), from);
   await writeRunConfig(run, plain(config));
-  const bytesPerStep = (config.train.accumulation * batchSize * contextLength * bitsPerPatch) / (layout.parity ? 9 : 8);
-  const { flopsPerStep } = stepPlan(model, config);
   const progress = options.stream
     ? createProgress({
         steps: config.train.steps,
