@@ -30,7 +30,7 @@ export const trace = (
   donations: Donations,
 ): Traced => {
   const graph = new Graph();
-  return withContext({ graph, scope: '', fence: 0, block: 0 }, () => {
+  return withContext({ graph, scope: '', fence: 0, recomputed: false, block: 0 }, () => {
     const inputs: ProgramInput[] = [];
     const args = specs.map((spec, argument) => {
       const add = (type: TensorType, path: string): Tensor => {

@@ -33,6 +33,8 @@ export interface Node {
   readonly scope: string;
   /** Recomputed copies carry a fence: common subexpressions are merged only within the same fence. */
   readonly fence: number;
+  /** Whether the value was known before and is only computed again, to save memory: model FLOPs leave it out. */
+  readonly recomputed: boolean;
   /** The conditional block (see `skipIf`) that the node belongs to; 0 is the whole program. */
   readonly block: number;
   /** Live part of the leading dimension at run time (see `withExtent`); rows beyond it are unspecified. */
@@ -63,6 +65,7 @@ export class Graph {
       outputs,
       scope: context.scope,
       fence: context.fence,
+      recomputed: context.recomputed,
       block: context.block,
       ...(context.extent ? { extent: context.extent } : {}),
     };
@@ -92,6 +95,7 @@ export interface TraceContext {
   readonly graph: Graph;
   readonly scope: string;
   readonly fence: number;
+  readonly recomputed: boolean;
   readonly block: number;
   readonly extent?: Tensor;
 }
@@ -116,7 +120,7 @@ export const withContext = <R>(change: Partial<TraceContext>, body: () => R): R 
   const before = current;
   const graph = change.graph ?? before?.graph;
   if (!graph) throw new NonetError('E_TRACE', 'no trace is running');
-  current = { scope: '', fence: 0, block: 0, ...before, ...change, graph };
+  current = { scope: '', fence: 0, recomputed: false, block: 0, ...before, ...change, graph };
   try {
     return body();
   } finally {

@@ -7,7 +7,7 @@ const counted = new Set(['matmul', 'attention', 'attentionGradient']);
 export const modelFlops = (program: Program): number => {
   let flops = 0;
   for (const node of program.graph.nodes) {
-    if (node.fence !== 0 || !counted.has(node.op.name)) continue;
+    if (node.recomputed || !counted.has(node.op.name)) continue;
     flops += node.op.cost?.(node.inputs, node.outputs, node.attributes).flops ?? 0;
   }
   return flops;

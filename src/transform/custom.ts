@@ -101,7 +101,8 @@ export const customGradient =
   (...inputs) =>
     call(traceRegion(f, inputs), inputs, (context) => {
       // What the rule computes again must not be merged with the forward pass: its values would be kept for it.
-      const result = withContext({ fence: traceContext().graph.newFence() }, () => backwardRule(context));
+      const again = { fence: traceContext().graph.newFence(), recomputed: true };
+      const result = withContext(again, () => backwardRule(context));
       const cotangents: Cotangents = 'inputs' in result ? result : { inputs: result };
       if (cotangents.inputs.length !== inputs.length) {
         const counts = `${cotangents.inputs.length} cotangents for ${inputs.length} inputs`;
@@ -127,7 +128,7 @@ const pullRegion = (
   capturedKeys: readonly Tensor[],
 ): Cotangents => {
   const targets = [...region.parameters, ...region.captured];
-  const results = backward(region.outputs, cotangents, targets, since);
+  const results = withContext({ recomputed: false }, () => backward(region.outputs, cotangents, targets, since));
   const captured = new Map<Tensor, Tensor>();
   capturedKeys.forEach((tensor, i) => {
     const cotangent = results[region.parameters.length + i];
@@ -148,7 +149,7 @@ export const recompute =
       const { graph } = traceContext();
       const since = graph.nodes.length;
       // The fence keeps the copies from being merged with the forward nodes, which would keep those alive.
-      return withContext({ fence: graph.newFence() }, () => {
+      return withContext({ fence: graph.newFence(), recomputed: true }, () => {
         const copy = copyRegion(graph, region, context.inputs, captured);
         return pullRegion(copy, context.cotangents, since, captured);
       });

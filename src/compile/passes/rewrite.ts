@@ -21,8 +21,8 @@ export const rewrite = (
     const extent = node.extent && mapped(node.extent);
     let replaced = change(node, operands, extent);
     if (!replaced) {
-      const { scope, fence, block } = node;
-      const context = { graph, scope, fence, block, ...(extent && { extent }) };
+      const { scope, fence, recomputed, block } = node;
+      const context = { graph, scope, fence, recomputed, block, ...(extent && { extent }) };
       replaced = graph.add(node.op, operands, node.attributes, node.outputs, context).outputs;
       copied?.(replaced);
     }

@@ -30,6 +30,12 @@ export const bitTransformerSchema = z.strictObject({
   tiedHead: z.boolean().optional().describe('Whether head vectors are made from the embeddings under each node'),
   biases: z.boolean().optional().describe('Whether products and norms have a bias'),
   dropout: z.number().min(0).lt(1).optional().describe('Share of activations dropped in training'),
+  recompute: z
+    .enum(['none', 'block', 'segment'])
+    .optional()
+    .describe(
+      'What the backward pass computes again instead of keeping it: each block, or segments of about sqrt(layers)',
+    ),
   contextLength: count.optional().describe('Longest sequence, in patches'),
   classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
 });

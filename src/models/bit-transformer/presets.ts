@@ -12,6 +12,7 @@ const modern = {
   tiedHead: true,
   biases: false,
   dropout: 0,
+  recompute: 'none',
   classicHead: false,
 } as const;
 
@@ -31,6 +32,7 @@ export const presets: Readonly<Record<PresetName, BitTransformerShape>> = {
     tiedHead: false,
     biases: true,
     dropout: 0,
+    recompute: 'none',
     contextLength: 1024,
     classicHead: true,
   },

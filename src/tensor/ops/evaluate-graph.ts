@@ -31,7 +31,7 @@ export const evaluateFunction = (
   ...arrays: readonly ReferenceArray[]
 ): ReferenceArray[] => {
   const graph = new Graph();
-  return withContext({ graph, scope: '', fence: 0, block: 0 }, () => {
+  return withContext({ graph, scope: '', fence: 0, recomputed: false, block: 0 }, () => {
     const inputs = arrays.map((array, i) => input(array, { path: `${i}`, role: 'array' }));
     const results = f(...inputs);
     const values = evaluateGraph(graph, new Map(inputs.map((tensor, i) => [tensor, arrays[i]!])));

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { defaultExecutor } from '../compile/default-executor.js';
+import { hostArray, scalar } from '../compile/host-array.js';
+import { State } from '../compile/state.js';
+import { BitTransformer } from '../models/index.js';
+import { modelFlops } from './flops.js';
+import { stepPrograms, trainStateTypes } from './step.js';
+
+const [layers, dModel, inner, length, batch] = [5, 16, 32, 8, 2];
+
+const flopsOf = (recompute: 'none' | 'block' | 'segment'): number => {
+  const size = { layers, dModel, heads: 2, feedForward: inner, contextLength: length };
+  const model = new BitTransformer({ ...size, activation: 'gelu', recompute });
+  const optimizer = { epsilon: 1e-8, weightDecay: 0.1, clip: 1, accumulation: 1 };
+  const { step } = stepPrograms(model, { ...optimizer, betas: [0.9, 0.99] });
+  const state = State.create(defaultExecutor(), trainStateTypes(model, 1));
+  const patches = hostArray(new Int32Array(batch * (length + 1)), [batch, length + 1]);
+  const inputs = { patches, learningRate: scalar(0), seed: scalar(1, 'i32'), step: scalar(0, 'i32') };
+  const flops = modelFlops(step.plan(state, inputs).program);
+  state.free();
+  return flops;
+};
+
+describe('modelFlops', () => {
+  it('is three times the forward pass: products of weights, the causal half of attention, the head', () => {
+    const weights = layers * (4 * dModel * dModel + 2 * dModel * inner) + dModel * 255;
+    const pairs = (length * (length + 1)) / 2;
+    const forward = batch * (length * 2 * weights + layers * 4 * dModel * pairs);
+    expect(flopsOf('none')).toBe(3 * forward);
+  });
+
+  it('leaves out what a backward pass computes again', () => {
+    expect(flopsOf('block')).toBe(flopsOf('none'));
+    expect(flopsOf('segment')).toBe(flopsOf('none'));
+  });
+});
