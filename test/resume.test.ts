@@ -21,7 +21,8 @@ interface Kill {
   readonly after?: { readonly steps: number; readonly milliseconds: number };
 }
 
-describe.skipIf(!isBuilt)('a run that is killed again and again', () => {
+// Dozens of processes, one after the other: a busy machine takes minutes for them.
+describe.skipIf(!isBuilt)('a run that is killed again and again', { timeout: 900_000 }, () => {
   let folder: string;
   let whole: ReturnType<typeof outcome>;
   const runOf = (name: string): string => join(folder, 'runs', name);
@@ -94,8 +95,12 @@ describe.skipIf(!isBuilt)('a run that is killed again and again', () => {
 
   it.concurrent('at random moments ends with the same bytes', async () => {
     const draw = drawBy(11);
-    const kills = Array.from({ length: 10 }, () => ({ after: { steps: draw(1, 6), milliseconds: draw(0, 4) } }));
-    expect(await interrupt('random-moments', kills)).toBeGreaterThanOrEqual(8);
-    expectWhole('random-moments');
+    // A busy machine may let a run end before its killer wakes up: then there is a next run.
+    let killed = 0;
+    for (let run = 0; killed < 8; run++) {
+      const kills = Array.from({ length: 10 }, () => ({ after: { steps: draw(1, 6), milliseconds: draw(0, 4) } }));
+      killed += await interrupt(`random-moments-${run}`, kills);
+      expectWhole(`random-moments-${run}`);
+    }
   });
 });

@@ -20,11 +20,14 @@ it('is undefined for a number that no process has', () => {
 
 it.runIf(process.platform === 'linux')('sees that a zombie is no live process', async () => {
   // A shell that starts a child and never waits for it, because it becomes another program.
-  const parent = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 5'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const parent = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   const zombie = Number(line.toString());
-  await expect.poll(() => processStart(zombie), { timeout: 3000 }).toBeUndefined();
-  expect(() => process.kill(zombie, 0)).not.toThrow();
-  parent.kill('SIGKILL');
-  await once(parent, 'exit');
+  try {
+    await expect.poll(() => processStart(zombie), { timeout: 30_000 }).toBeUndefined();
+    expect(() => process.kill(zombie, 0)).not.toThrow();
+  } finally {
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+  }
 });
