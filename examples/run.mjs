@@ -6,7 +6,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import ts from 'typescript';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [name] = process.argv.splice(2, 1);
@@ -16,6 +15,10 @@ if (name === undefined || !existsSync(source)) {
   console.error(`usage: node examples/run.mjs NAME\nnames: ${names.map((file) => file.slice(0, -3)).join(', ')}`);
   process.exit(2);
 }
+const { default: ts } = await import('typescript').catch(() => {
+  console.error('examples are TypeScript: run "npm install typescript" first');
+  process.exit(1);
+});
 const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
   fileName: source,
   compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true },

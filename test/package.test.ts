@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,16 @@ const programs: readonly { readonly name: string; readonly code: string; readonl
       }
     `,
     prints: 'E_CODEC\n',
+  },
+  {
+    name: 'compiled-gradient',
+    code: `
+      import { compile, type HostArray, hostArray, ops, type Tensor, valueAndGrad } from 'nonet';
+      const squares = valueAndGrad((x: Tensor) => ops.sum(ops.mul(x, x)));
+      const [value, slope]: HostArray[] = await compile((x: Tensor) => squares(x))(hostArray(Float32Array.of(1, 2, 3)));
+      console.log(value?.item(), slope?.data.join());
+    `,
+    prints: '14 2,4,6\n',
   },
 ];
 
@@ -92,6 +102,15 @@ describe('the packed package, installed in an empty project', () => {
     writeFileSync(join(project, `${name}.ts`), code);
     compile(`${name}.ts`);
     expect(run(process.execPath, [`${name}.js`], project)).toBe(prints);
+  });
+
+  it('runs its examples once TypeScript is there, and asks for it until then', () => {
+    const example = join('node_modules', 'nonet', 'examples', 'run.mjs');
+    expect(() => run(process.execPath, [example, 'bits-and-parity'], project)).toThrow(
+      /ended with 1\nexamples are TypeScript: run "npm install typescript" first\n$/,
+    );
+    symlinkSync(join(root, 'node_modules', 'typescript'), join(project, 'node_modules', 'typescript'));
+    expect(run(process.execPath, [example, 'bits-and-parity'], project)).toContain('damaged:');
   });
 
   it('refuses a program that misuses the types', () => {

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 export interface CliOutput {
   write(data: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
-  /** Width of a terminal. */
+  /** Width of a terminal; 0 where it has no window, which tells nothing. */
   readonly columns?: number;
 }
 
@@ -18,6 +18,9 @@ export interface CliIo {
 /** Colours for one output: none without a terminal or where `NO_COLOR` is set. */
 export const colorsFor = (output: CliOutput, env: CliIo['env']): ReturnType<typeof pc.createColors> =>
   pc.createColors(output.isTTY === true && !env.NO_COLOR);
+
+/** The width to write for: that of the terminal, or one that suits files and pipes. */
+export const widthOf = ({ columns }: CliOutput): number => columns || 100;
 
 /** Says something that does not stop the command. */
 export const warnOn = (io: CliIo) => (message: string) => {

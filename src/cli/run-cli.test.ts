@@ -44,6 +44,11 @@ describe('help', () => {
     expect(out).toMatch(new RegExp(`Examples?:\n  nonet ${words}`));
   });
 
+  it('has its full width on a terminal that knows none', async () => {
+    const wide = await runInMemory(['train', '--help'], { columns: 100 });
+    expect(await runInMemory(['train', '--help'], { terminal: true, columns: 0 })).toEqual(wide);
+  });
+
   it('is what a bare nonet gives, as a usage error', async () => {
     const { code, err, out } = await runInMemory([]);
     expect(code).toBe(2);

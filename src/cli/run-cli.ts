@@ -10,7 +10,7 @@ import { definePlan } from './commands/plan.js';
 import { defineQuickstart } from './commands/quickstart.js';
 import { defineRuns } from './commands/runs.js';
 import { defineTrain } from './commands/train.js';
-import type { CliIo } from './io.js';
+import { type CliIo, widthOf } from './io.js';
 import { packageVersion } from './package-files.js';
 import { reportError } from './report-error.js';
 
@@ -67,8 +67,8 @@ const createProgram = (io: CliIo): Command => {
       writeOut: (text) => void io.out.write(text),
       writeErr: (text) => void io.err.write(text),
       outputError: () => {},
-      getOutHelpWidth: () => io.out.columns ?? 100,
-      getErrHelpWidth: () => io.err.columns ?? 100,
+      getOutHelpWidth: () => widthOf(io.out),
+      getErrHelpWidth: () => widthOf(io.err),
     })
     .exitOverride()
     .addHelpText(

@@ -12,15 +12,16 @@ export interface Outcome {
 
 export interface MemoryIoOptions {
   readonly terminal?: boolean;
+  readonly columns?: number;
   readonly env?: CliIo['env'];
 }
 
 /** An output that keeps everything. */
-export const memoryIo = ({ terminal = false, env = {} }: MemoryIoOptions = {}) => {
+export const memoryIo = ({ terminal = false, columns = 80, env = {} }: MemoryIoOptions = {}) => {
   const written: { out: Buffer[]; err: Buffer[] } = { out: [], err: [] };
   const output = (name: 'out' | 'err') => ({
     isTTY: terminal,
-    columns: 80,
+    columns,
     write: (data: string | Uint8Array) => written[name].push(Buffer.from(data)),
   });
   const io: CliIo = { out: output('out'), err: output('err'), env };

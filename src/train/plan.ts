@@ -14,7 +14,7 @@ import { stepPrograms, trainStateTypes } from './step.js';
 /** Time and memory of a run, before it starts. */
 export interface RunPlan {
   readonly parameters: number;
-  /** High-water mark of native memory while training. */
+  /** High-water mark of native memory while training; 0 where the reference executor serves, which plans none. */
   readonly peakBytes: number;
   /** Of that, what is neither state nor input nor output: values between kernels. */
   readonly activationBytes: number;

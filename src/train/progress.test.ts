@@ -76,6 +76,12 @@ describe('on a terminal', () => {
     expect(visible).toHaveLength(29);
   });
 
+  it('shows its line on a terminal that knows no width', () => {
+    const { progress, written } = setUp({ isTTY: true, columns: 0 });
+    progress.update({ step: 1 });
+    expect(written[0]).toContain('step   1/100');
+  });
+
   it('prints notes above the line', () => {
     const { progress, written } = setUp({ isTTY: true });
     progress.update({ step: 1 });

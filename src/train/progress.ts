@@ -4,7 +4,7 @@ import { type ProgressFacts, type ProgressPart, progressParts, SEPARATOR } from 
 /** Where the line goes: a terminal, or a pipe or file. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
-  /** Of a terminal; changes with its window. */
+  /** Of a terminal; changes with its window. 0, as terminals without a window say, is as good as nothing. */
   readonly columns?: number;
   write(text: string): unknown;
 }
@@ -73,7 +73,7 @@ export function createProgress(options: ProgressOptions): Progress {
     drawnAt = now();
     drawnStep = shown.step;
     // The last column stays free: some terminals wrap as soon as it is used.
-    const parts = progressParts(shown, live ? (stream.columns ?? 80) - 1 : undefined);
+    const parts = progressParts(shown, live ? (stream.columns || 80) - 1 : undefined);
     const line = parts.map((part) => painted(part, live)).join(SEPARATOR);
     stream.write(live ? `${CLEAR_LINE}${line}` : `${line}\n`);
   };

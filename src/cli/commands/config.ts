@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { NonetError } from '../../core/errors.js';
-import { type CliIo, printJson } from '../io.js';
+import { type CliIo, printJson, widthOf } from '../io.js';
 import { recipeAndSettings } from '../parse.js';
 import { keyList } from '../render/config.js';
 
@@ -36,7 +36,7 @@ const printConfig = async (values: readonly string[], { json, keys, schema }: Op
     const { jsonSchema, knownKeys } = await import('../../core/config.js');
     if (schema) printJson(io, jsonSchema(runConfigSchema));
     else if (json) printJson(io, knownKeys(runConfigSchema));
-    else io.out.write(keyList(knownKeys(runConfigSchema), Math.min(io.out.columns ?? 100, 120)));
+    else io.out.write(keyList(knownKeys(runConfigSchema), Math.min(widthOf(io.out), 120)));
     return;
   }
   const { recipe, settings } = recipeAndSettings(values, 'config');

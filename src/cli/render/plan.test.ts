@@ -44,6 +44,15 @@ describe('planTable', () => {
   });
 });
 
+const unplanned = { ...plan, peakBytes: 0, activationBytes: 0 };
+
+describe('a plan without planned memory', () => {
+  it('says that the memory is unknown, never that there is none', () => {
+    expect(entries(planTable(unplanned, { steps: 10 }))['peak memory']).toMatch(/^unknown/);
+    expect(planJson(unplanned)).toMatchObject({ peakBytes: null, activationBytes: null });
+  });
+});
+
 describe('planJson', () => {
   it('has exactly the six figures', () => {
     expect(Object.keys(planJson(plan))).toEqual([

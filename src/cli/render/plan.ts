@@ -4,6 +4,7 @@ import { facts } from './table.js';
 /** What `planRun` tells. */
 export interface PlanFigures {
   readonly parameters: number;
+  /** 0 where memory is not planned. */
   readonly peakBytes: number;
   readonly activationBytes: number;
   readonly flopsPerStep: number;
@@ -26,7 +27,7 @@ export const planTable = (plan: PlanFigures, length: PlannedLength): string => {
   const total = length.minutes === undefined ? plan.totalSeconds : length.minutes * 60;
   return facts([
     ['parameters', `${formatCount(plan.parameters)} (${grouped(plan.parameters)})`],
-    ['peak memory', `${formatBytes(plan.peakBytes)}, of it ${formatBytes(plan.activationBytes)} for activations`],
+    ['peak memory', memory(plan)],
     ['work per step', formatBytes(plan.flopsPerStep).replace(/B$/, 'FLOP')],
     ['data per step', formatBytes(bytesPerStep)],
     ['time per step', duration(secondsPerStep)],
@@ -41,11 +42,17 @@ const stepsOf = ({ secondsPerStep }: PlanFigures, { steps, minutes }: PlannedLen
   return secondsPerStep === null ? null : Math.max(1, Math.round((minutes * 60) / secondsPerStep));
 };
 
-/** The figures of a plan for programs. */
+/** The figures of a plan for programs; null is what only the native engine can tell. */
 export const planJson = (plan: PlanFigures): Record<string, number | null> => {
-  const { parameters, peakBytes, activationBytes, flopsPerStep, bytesPerStep, secondsPerStep } = plan;
+  const { parameters, flopsPerStep, bytesPerStep, secondsPerStep } = plan;
+  const [peakBytes, activationBytes] = plan.peakBytes === 0 ? [null, null] : [plan.peakBytes, plan.activationBytes];
   return { parameters, peakBytes, activationBytes, flopsPerStep, bytesPerStep, secondsPerStep };
 };
+
+const memory = ({ peakBytes, activationBytes }: PlanFigures): string =>
+  peakBytes === 0
+    ? 'unknown: only the native engine plans its memory'
+    : `${formatBytes(peakBytes)}, of it ${formatBytes(activationBytes)} for activations`;
 
 const duration = (seconds: number | null): string =>
   seconds === null ? 'unknown: only the native engine has a speed to measure' : `about ${formatDuration(seconds)}`;
