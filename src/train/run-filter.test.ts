@@ -25,7 +25,13 @@ describe('outputBytes', () => {
     expect(await outputBytes(killed, [million])).toEqual({ failure: 'ended by SIGTERM' });
   });
 
-  it('has nothing to tell of a program that is not installed', async () => {
-    expect(await outputBytes({ name: 'none', tool: 'no-such-tool-here', args: [] }, [million])).toEqual({});
+  it('has nothing to tell of a program that is not installed, and draws no input for it', async () => {
+    let drawn = 0;
+    const pieces = function* () {
+      drawn++;
+      yield million;
+    };
+    expect(await outputBytes({ name: 'none', tool: 'no-such-tool-here', args: [] }, pieces())).toEqual({});
+    expect(drawn).toBe(0);
   });
 });

@@ -38,6 +38,11 @@ export async function outputBytes(
       else resolve({ failure: lastLine(said) || (signal ? `ended by ${signal}` : `exit code ${code}`) });
     });
   });
+  // The input may be long or dear to make: none of it is drawn for a program that is not there.
+  const started = await new Promise<boolean>((resolve) => {
+    child.once('spawn', () => resolve(true)).once('error', () => resolve(false));
+  });
+  if (!started) return ended;
   // A program that ends early breaks the pipe: how it ended tells more than that.
   const fed = pipeline(Readable.from(input), child.stdin).then(
     () => undefined,
