@@ -42,6 +42,7 @@ describe('jsonlTexts', () => {
     ['a line in another encoding', Buffer.from('7b2274657874223a22ff227d', 'hex'), 1, /not UTF-8/],
     ['a missing field', '{"text":"a"}\n{"body":"b","id":1}', 2, /"text" is missing \(fields here: body, id\)/],
     ['a field that only the prototype has', '{"a":1}', 1, /"toString" is missing/],
+    ['half of a surrogate pair', '{"text":"a"}\n{"text":"b\\ud800"}', 2, /half of a surrogate pair at character 1/],
     ['a field of another type', '{"text":7}', 1, /not a string/],
     ['a line that is no object', '{"text":"a"}\n["b"]', 2, /JSON object is expected/],
   ])('names file and line of %s', async (name, source, line, message) => {

@@ -1,3 +1,4 @@
+import { encodeUtf8 } from '../codec/index.js';
 import { NonetError } from '../core/errors.js';
 
 export interface JsonlOptions {
@@ -22,11 +23,11 @@ export async function* jsonlTexts(bytes: AsyncIterable<Uint8Array>, options: Jso
   for await (const lines of numberedLines(bytes)) {
     const parts: Uint8Array[] = [];
     for (const { line, number } of lines) {
-      const text = documentText(line, number, options);
-      if (text === undefined) continue;
+      const document = documentBytes(line, number, options);
+      if (document === undefined) continue;
       if (!first) parts.push(separator);
       first = false;
-      parts.push(Buffer.from(text, 'utf8'));
+      parts.push(document);
     }
     if (parts.length > 0) yield Buffer.concat(parts);
   }
@@ -66,7 +67,7 @@ const joined = (open: Uint8Array[], rest?: Uint8Array): Uint8Array => {
 // the byte order mark that some tools put at the start of a file.
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-function documentText(line: Uint8Array, number: number, { path, textField }: JsonlOptions): string | undefined {
+function documentBytes(line: Uint8Array, number: number, { path, textField }: JsonlOptions): Uint8Array | undefined {
   const fail = (what: string, cause?: unknown) =>
     new NonetError('E_DATA', `${path}, line ${number}: ${what}`, { path, line: number }, { cause });
   let value: unknown;
@@ -80,7 +81,14 @@ function documentText(line: Uint8Array, number: number, { path, textField }: Jso
   }
   if (!isObject(value)) throw fail('a JSON object is expected, as in {"text": "..."}.');
   const text = Object.hasOwn(value, textField) ? value[textField] : undefined;
-  if (typeof text === 'string') return text;
+  if (typeof text === 'string') {
+    try {
+      return encodeUtf8(text);
+    } catch (error) {
+      // An escape such as \ud800 is valid JSON and still no character.
+      throw fail(error instanceof NonetError ? error.message : String(error), error);
+    }
+  }
   const known = Object.keys(value).join(', ') || 'none';
   throw fail(
     text === undefined
