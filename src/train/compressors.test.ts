@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { unitInterval } from '../core/random.js';
@@ -24,7 +25,28 @@ const numberOf = (result: unknown): number => {
 };
 
 describe('compressorSizes', () => {
-  it('gives bits per byte: gzip is that of level 9', async () => {
+  const byTool = (tool: string, ...args: string[]) => spawnSync(tool, args, { input: text });
+  const tools = [
+    ['gzip', '-9'],
+    ['bzip2', '-9'],
+    ['xz', '-9e'],
+    ['zstd', '-19'],
+  ] as const;
+
+  it.each(tools.filter(([tool]) => byTool(tool, '--version').status === 0))(
+    'gives bits per byte: %s is what the tool makes with %s',
+    async (tool, level) => {
+      const size = byTool(tool, level, '-c').stdout.length;
+      // Told the size of its input, as for a file, zstd writes a header of other length.
+      const slack = tool === 'zstd' ? 16 : 0;
+      expect(Math.abs(numberOf((await compressorSizes(text))[tool]) - (size * 8) / text.length)).toBeLessThanOrEqual(
+        slack / text.length,
+      );
+    },
+  );
+
+  it('has a figure of level 9 where gzip is not installed', async () => {
+    process.env.PATH = '/nonexistent';
     const { gzip } = await compressorSizes(text);
     expect(gzip).toBe((gzipSync(text, { level: 9 }).length * 8) / text.length);
   });

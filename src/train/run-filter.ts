@@ -14,7 +14,7 @@ export interface Command {
 export type FilterResult = { readonly bytes: number } | { readonly failure?: string };
 
 /** Defaults that users set for themselves would change the figures. */
-const OPTION_VARIABLES = ['XZ_OPT', 'XZ_DEFAULTS', 'BZIP', 'BZIP2', 'ZSTD_CLEVEL', 'ZSTD_NBTHREADS'];
+const OPTION_VARIABLES = ['GZIP', 'XZ_OPT', 'XZ_DEFAULTS', 'BZIP', 'BZIP2', 'ZSTD_CLEVEL', 'ZSTD_NBTHREADS'];
 
 /** Runs bytes through a program, without a shell or files, and counts what comes out. */
 export async function outputBytes(
