@@ -154,18 +154,20 @@ describe('training', () => {
     );
   });
 
-  it('stops before a step that is not finite, names the op, and keeps the last good checkpoint', async () => {
-    const config = configOf({
-      name: 'blown',
-      train: { steps: 40, learningRate: 1e30, warmupSteps: 0, clip: 1e30, weightDecay: 0 },
-    });
-    await expect(train(config)).rejects.toMatchObject({
-      code: 'E_NOT_FINITE',
-      message: expect.stringMatching(/gave it first/),
-    });
-    const checkpoint = await loadCheckpoint(await latestCheckpoint(join(root, 'blown')));
-    expect(checkpoint.model.every(({ data }) => data.every((x) => Number.isFinite(x)))).toBe(true);
-  });
+  it.each([1, 2])(
+    'stops before a step of %i micro-batches that is not finite, names the op, and keeps the last good checkpoint',
+    async (accumulation) => {
+      const name = `blown ${accumulation}`;
+      const rates = { learningRate: 1e30, warmupSteps: 0, clip: 1e30, weightDecay: 0 };
+      const config = configOf({ name, train: { steps: 40, accumulation, ...rates } });
+      await expect(train(config)).rejects.toMatchObject({
+        code: 'E_NOT_FINITE',
+        message: expect.stringMatching(/in blocks\.0\.\S+ gave it first/),
+      });
+      const checkpoint = await loadCheckpoint(await latestCheckpoint(join(root, name)));
+      expect(checkpoint.model.every(({ data }) => data.every((x) => Number.isFinite(x)))).toBe(true);
+    },
+  );
 
   it.each([
     ['parity in patches of nine bits', { model: { bitsPerPatch: 9 }, data: { parity: true } }],

@@ -54,6 +54,8 @@ export interface StepPrograms {
   readonly accumulate: Compiled;
   /** (state, inputs without patches) -> { state, gradientNorm }: steps with the sums and clears them. */
   readonly apply: Compiled;
+  /** (state, inputs) -> { loss, gradients } of a micro-batch without the sums: where to look for what was not finite. */
+  readonly gradients: Compiled;
 }
 
 export interface StepOptions extends OptimizerConfig {
@@ -118,6 +120,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
       },
       { donate: 'state' },
     ),
+    gradients: compile((state: TrainState, inputs: StepInputs) => gradientsOf(state, inputs)),
   };
 };
 

@@ -64,11 +64,20 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
     state = sums.state;
     const payloads: Float32Array = sums.payloadLoss.data;
     const payloadLoss = scalar(payloads.reduce((total, one) => total + one, 0) / accumulation);
-    const result = await guarded(
-      () => programs.apply(state, scalars(step)),
-      () => programs.apply.findNotFinite(state, scalars(step)),
-      step,
-    );
+    // The sums only hold what some micro-batch has put there: the op to name is in that one's own program.
+    const find = async () => {
+      for (let i = 0; i < accumulation; i++) {
+        const inputs = {
+          patches: hostArray(batcher.batch(step, i).patches, [batchSize, width]),
+          ...scalars(step),
+          step: scalar(step * accumulation + i, 'i32'),
+        };
+        const culprit = await programs.gradients.findNotFinite(state, inputs);
+        if (culprit) return culprit;
+      }
+      return programs.apply.findNotFinite(state, scalars(step));
+    };
+    const result = await guarded(() => programs.apply(state, scalars(step)), find, step);
     return { ...result, payloadLoss };
   };
 
