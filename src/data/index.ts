@@ -1,6 +1,6 @@
 /** From files to batches: sources, the prepared file, training batches, evaluation windows. */
 export { type Batch, type Batcher, type BatcherOptions, createBatcher } from './batches.js';
-export { type ByteStore, memoryStore } from './byte-store.js';
+export { type ByteStore, memoryStore, sliceStore } from './byte-store.js';
 export { type Dataset, type OpenOptions, openDataset, type PreparedMeta } from './dataset.js';
 export type { PatchLayout } from './patch-reader.js';
 export { type DataOptions, type PreparedData, prepareData } from './prepare.js';

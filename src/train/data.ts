@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import { loadAddon } from '../compile/native/addon.js';
+import { NonetError } from '../core/errors.js';
 import {
+  type ByteStore,
   createBatcher,
   type Dataset,
   evaluationWindows,
   openDataset,
   type PreparedData,
   prepareData,
+  sliceStore,
 } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
@@ -22,10 +25,26 @@ export const openRunData = async (config: RunConfig): Promise<{ dataset: Dataset
   return { dataset, prepared };
 };
 
-/** Throws `E_DATA` when the training or the validation part is shorter than one window of the model. */
+/** The validation bytes that evaluations while training look at. */
+export const evaluationPart = ({ train }: RunConfig, validation: ByteStore): ByteStore =>
+  sliceStore(validation, 0, Math.min(validation.length, train.evaluateBytes));
+
+/**
+ * Throws `E_DATA` when the training or the validation part is shorter than one window of the model, `E_CONFIG` when what
+ * is evaluated of it while training is.
+ */
 export const requireWindows = (model: BitTransformer, config: RunConfig, dataset: Dataset): void => {
   const { bitsPerPatch, contextLength } = model.config;
   const layout = { bitsPerPatch, contextLength, parity: config.data.parity };
   createBatcher({ store: dataset.trainBytes, ...layout, batchSize: 1, seed: 0 });
   evaluationWindows({ store: dataset.validationBytes, ...layout });
+  if (config.train.evaluateEvery === 0) return;
+  try {
+    evaluationWindows({ store: evaluationPart(config, dataset.validationBytes), ...layout });
+  } catch (error) {
+    if (!(error instanceof NonetError) || error.code !== 'E_DATA') throw error;
+    const { evaluateBytes } = config.train;
+    const message = `train.evaluateBytes is ${evaluateBytes}, but a window takes ${error.details.needed} bytes: raise it, or set train.evaluateEvery to 0.`;
+    throw new NonetError('E_CONFIG', message, { evaluateBytes, needed: error.details.needed }, { cause: error });
+  }
 };

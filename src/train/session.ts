@@ -22,7 +22,7 @@ import { initialParameters, parameterCount } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { readArrays, writeArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
-import { openRunData, requireWindows } from './data.js';
+import { evaluationPart, openRunData, requireWindows } from './data.js';
 import { instructionSet, measuredPeak } from './machine.js';
 import { cutMetrics, openMetrics, readMetrics } from './metrics.js';
 import { requireFits, stepPlan } from './plan.js';
@@ -163,8 +163,8 @@ class Loop {
   constructor(private readonly parts: LoopParts) {
     this.metrics = openMetrics(parts.run.metricsPath);
     const { validationBytes, config } = parts;
-    const some = Math.min(validationBytes.length, config.train.evaluateBytes);
-    this.evaluationBytes = memoryStore(validationBytes.read(0, some).slice());
+    const part = evaluationPart(config, validationBytes);
+    this.evaluationBytes = memoryStore(part.read(0, part.length).slice());
   }
 
   /** Returns whether the signal ended it early. */

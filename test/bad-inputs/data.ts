@@ -17,6 +17,12 @@ export const dataCases: readonly BadInput[] = [
     'E_DATA',
     /validation.*shorter than one window/,
   ),
+  data(
+    'evaluations shorter than a window',
+    'train.evaluateEvery=1 train.evaluateBytes=3',
+    'E_CONFIG',
+    /train\.evaluateBytes is 3, but a window takes \d+ bytes/,
+  ),
   data('validation files that are missing', 'data.validationPath=none.txt', 'E_FILE', /none\.txt/),
   data('validation on the training file', 'data.validationPath=text.txt', 'E_DATA', /nothing is left to train on/),
   data('more memory than there is', 'train.batchSize=10000000', 'E_MEMORY', /reduce train\.batchSize/),
