@@ -177,9 +177,14 @@ it('removes what a killed process left behind, not what a running one writes', a
   const path = write('a.txt', 'Call me Ishmael.');
   // No process has this number: it lies above Linux's largest.
   mkdirSync(join(cache, 'data.tmp-99999999-00'), { recursive: true });
-  mkdirSync(join(cache, `data.tmp-${process.ppid}-00`));
+  const running = [process.pid, process.ppid].map((id) => `data.tmp-${id}-00`);
+  for (const name of running) mkdirSync(join(cache, name));
+  // An earlier process with the number of this one.
+  const earlier = join(cache, `data.tmp-${process.pid}-01`);
+  mkdirSync(earlier);
+  utimesSync(earlier, 1, 1);
   await prepareData({ path }, cache);
-  expect(temporary()).toEqual([`data.tmp-${process.ppid}-00`]);
+  expect(temporary().sort()).toEqual(running.sort());
 });
 
 it('warns of long repeats between the two parts, on the first call and the second', async () => {

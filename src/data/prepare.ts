@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NonetError } from '../core/errors.js';
 import { fileError, fileExists, readText, syncFolder, temporaryName, writeFileAtomic } from '../core/files.js';
@@ -163,14 +163,22 @@ async function moveInto(temporary: string, folder: string): Promise<void> {
 async function removeAbandoned(cacheFolder: string): Promise<void> {
   for (const name of await readdir(cacheFolder)) {
     const owner = /^data\.tmp-(\d+)-/.exec(name)?.[1];
-    if (owner !== undefined && !isRunning(Number(owner)))
-      await rm(join(cacheFolder, name), { recursive: true, force: true });
+    const path = join(cacheFolder, name);
+    if (owner !== undefined && !(await isAtWork(Number(owner), path))) await rm(path, { recursive: true, force: true });
   }
 }
 
-function isRunning(id: number): boolean {
+async function isAtWork(owner: number, path: string): Promise<boolean> {
+  if (owner === process.pid) {
+    // In a container the killed process often had the very number that this one has.
+    const began = Date.now() - process.uptime() * 1000;
+    return stat(path).then(
+      ({ mtimeMs }) => mtimeMs >= began,
+      () => false,
+    );
+  }
   try {
-    return process.kill(id, 0);
+    return process.kill(owner, 0);
   } catch (error) {
     // Another user's process runs too.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
