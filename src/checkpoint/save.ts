@@ -63,7 +63,8 @@ export async function saveCheckpoint(
   const temporary = temporaryName(folder);
   try {
     onFault('save:before-write');
-    await makeFolder(parent);
+    // The name of the folder itself has to outlast a power cut too.
+    if (await makeFolder(parent)) await syncFolder(runFolder);
     await removeLeftovers(parent);
     await makeFolder(temporary);
     await writeFiles(temporary, content, onFault);
@@ -154,9 +155,10 @@ async function removeFolder(folder: string): Promise<void> {
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
+/** Returns whether it was not there. */
+async function makeFolder(path: string): Promise<boolean> {
   try {
-    await mkdir(path, { recursive: true });
+    return (await mkdir(path, { recursive: true })) !== undefined;
   } catch (error) {
     throw fileError(error, 'create', path);
   }
