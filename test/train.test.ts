@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,25 @@ describe('training', () => {
     const losses = async (name: string) =>
       (await metricsOf(name)).filter((row) => 'loss' in row).map((row) => [row.step, row.loss]);
     expect(await losses('halves')).toEqual(await losses('whole'));
+  });
+
+  it('goes on from a checkpoint that a killed process was replacing', async () => {
+    await train(configOf({ name: 'replaced', train: { steps: 2 } }));
+    const checkpoints = join(root, 'replaced', 'checkpoints');
+    // No process has this number: it lies above Linux's largest.
+    for (const step of ['step-0', 'step-2'])
+      renameSync(join(checkpoints, step), join(checkpoints, `${step}.old-99999999-0123abcd`));
+    expect(await resume('replaced', [], { root })).toMatchObject({ steps: 2, interrupted: false });
+  });
+
+  it('says when a sample cannot be written', async () => {
+    await train(configOf({ name: 'unwritable', train: { steps: 2 } }));
+    symlinkSync(join('nowhere', 'samples'), join(root, 'unwritable', 'samples.jsonl'));
+    const more = ['train.steps=4', 'train.sampleEvery=1'];
+    await expect(resume('unwritable', more, { root, force: true })).rejects.toMatchObject({
+      code: 'E_FILE',
+      message: expect.stringMatching(/cannot write .*samples\.jsonl/),
+    });
   });
 
   it('starts from the weights of another run', async () => {

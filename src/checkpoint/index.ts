@@ -10,6 +10,7 @@ export type { NamedArray, StoredDType, TypedArray } from './named-array.js';
 export {
   createRun,
   findCheckpoint,
+  isUntouched,
   openRun,
   RUNS_ROOT,
   type RunFolder,

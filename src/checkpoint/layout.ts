@@ -9,6 +9,8 @@ export const OPTIMIZER_FILE = 'optimizer.safetensors';
 export const STATE_FILE = 'state.json';
 export const MANIFEST_FILE = 'manifest.json';
 export const METRICS_FILE = 'metrics.jsonl';
+/** Names the process that trains the run. */
+export const LOCK_FILE = 'lock';
 /** A text file beside the checkpoints: the name of the folder that was completed last. */
 export const LATEST_FILE = 'latest';
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { NonetError } from '../core/errors.js';
 import { fileError, temporaryName } from '../core/files.js';
-import { checkpointsFolder } from './layout.js';
+import { checkpointsFolder, LOCK_FILE } from './layout.js';
 import { removeLeftovers } from './leftovers.js';
 import { processStart } from './process-alive.js';
 
@@ -21,8 +21,6 @@ export interface RunLock {
   /** Gives the run free; a second call does nothing. */
   release(): Promise<void>;
 }
-
-const LOCK_FILE = 'lock';
 
 /**
  * Takes a run for this process, its only trainer from now on, and clears away what a killed one left half written. The

@@ -2,7 +2,15 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createRun, findCheckpoint, openRun, readRunConfig, runNames, writeRunConfig } from './run-folder.js';
+import {
+  createRun,
+  findCheckpoint,
+  isUntouched,
+  openRun,
+  readRunConfig,
+  runNames,
+  writeRunConfig,
+} from './run-folder.js';
 import { saveCheckpoint } from './save.js';
 
 let root: string;
@@ -43,6 +51,20 @@ describe('createRun', () => {
     expect(await readdir(run.path)).toEqual(['checkpoints']);
   });
 
+  it('takes a folder in which a killed process left its lock and nothing else', async () => {
+    await mkdir(join(root, 'first'));
+    await writeFile(join(root, 'first', 'lock'), '');
+    await expect(createRun(root, 'first')).resolves.toMatchObject({ name: 'first' });
+  });
+
+  it('offers to go on with a run that has only its configuration', async () => {
+    const run = await createRun(root, 'first');
+    await writeRunConfig(run, {});
+    await expect(createRun(root, 'first')).rejects.toMatchObject({
+      message: expect.stringContaining('--resume first'),
+    });
+  });
+
   it('does not offer to go on where there is no checkpoint', async () => {
     await mkdir(join(root, 'first'));
     await writeFile(join(root, 'first', 'notes.txt'), 'mine');
@@ -74,6 +96,21 @@ describe('createRun', () => {
   it('says when the folder cannot be created', async () => {
     await writeFile(join(root, 'file'), '');
     await expect(createRun(join(root, 'file'), 'first')).rejects.toMatchObject({ code: 'E_FILE' });
+  });
+});
+
+describe('isUntouched', () => {
+  it('holds until something was measured or saved', async () => {
+    const run = await createRun(root, 'first');
+    expect(await isUntouched(run)).toBe(false);
+    await writeRunConfig(run, {});
+    await writeFile(run.metricsPath, '');
+    expect(await isUntouched(run)).toBe(true);
+    await writeFile(run.metricsPath, '{"step":1}\n');
+    expect(await isUntouched(run)).toBe(false);
+    await writeFile(run.metricsPath, '');
+    await save(run.path);
+    expect(await isUntouched(run)).toBe(false);
   });
 });
 

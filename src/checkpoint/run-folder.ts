@@ -4,7 +4,7 @@ import { NonetError } from '../core/errors.js';
 import { fileError, fileExists, readJson, writeFileAtomic } from '../core/files.js';
 import { nearest } from '../core/nearest.js';
 import type { ConfigTree } from '../core/recipe.js';
-import { CONFIG_FILE, checkpointsFolder, entriesOf, METRICS_FILE, savedSteps } from './layout.js';
+import { CONFIG_FILE, checkpointsFolder, entriesOf, LOCK_FILE, METRICS_FILE, savedSteps } from './layout.js';
 import { type FindOptions, isCheckpoint, latestCheckpoint } from './load.js';
 
 /** The folder of one training run: its configuration, checkpoints, metrics and whatever else belongs to it. */
@@ -19,7 +19,8 @@ export interface RunFolder {
 export const RUNS_ROOT = 'runs';
 
 /**
- * The folder `<root>/<name>` for a new run or, with `resume`, the one of an existing run.
+ * The folder `<root>/<name>` for a new run or, with `resume`, the one of an existing run. A lock alone is no run yet: its
+ * process was killed before it wrote anything, or is at it, which taking the lock will tell.
  *
  * @throws NonetError `E_RUN` when the name cannot be that of a folder, a new run's folder holds something already, or a
  *   run to resume does not exist; `E_FILE` when the folder cannot be created.
@@ -33,8 +34,18 @@ export async function createRun(root: string, name: string, { resume = false } =
   } catch (error) {
     throw fileError(error, 'create', path);
   }
-  if ((await entriesOf(path)).length > 0) throw inTheWay(path, (await savedSteps(path)).length > 0);
-  return runFolder(path);
+  const run = runFolder(path);
+  if ((await entriesOf(path)).some((entry) => entry !== LOCK_FILE)) {
+    throw inTheWay(path, (await savedSteps(path)).length > 0 || (await isUntouched(run)));
+  }
+  return run;
+}
+
+/** Whether a run has its configuration and nothing else: it was killed before its first checkpoint, and can begin anew. */
+export async function isUntouched({ path, configPath, metricsPath }: RunFolder): Promise<boolean> {
+  if (!(await fileExists(configPath)) || (await savedSteps(path)).length > 0) return false;
+  const measured = await stat(metricsPath).catch(() => undefined);
+  return measured === undefined || measured.size === 0;
 }
 
 /**

@@ -14,7 +14,7 @@ import { scalar } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
 import type { ConfigTree } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
-
+import { fileError } from '../core/files.js';
 import { type ByteStore, createBatcher, memoryStore } from '../data/index.js';
 import { generate } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
@@ -238,7 +238,12 @@ class Loop {
       dataParity: config.data.parity,
     });
     const text = new TextDecoder().decode(rows[0]!.bytes);
-    appendFileSync(join(run.path, SAMPLES_FILE), `${JSON.stringify({ step: this.done, text })}\n`);
+    const path = join(run.path, SAMPLES_FILE);
+    try {
+      appendFileSync(path, `${JSON.stringify({ step: this.done, text })}\n`);
+    } catch (error) {
+      throw fileError(error, 'write', path);
+    }
     progress?.note(`step ${this.done} sample: ${JSON.stringify(text)}`);
   }
 }

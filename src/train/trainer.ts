@@ -2,6 +2,7 @@ import { rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   createRun,
+  isUntouched,
   latestCheckpoint,
   loadCheckpoint,
   lockRun,
@@ -36,9 +37,8 @@ export interface TrainOptions {
 export const train = async (config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> => {
   setThreads(config.threads);
   const run = await createRun(config.run.root, config.run.name);
-  const initial = config.init.from ? { weights: config.init.from } : {};
   try {
-    return await lockedSession(run, { config, ...initial }, options);
+    return await locked(run, () => runSession(run, fresh(config), options));
   } catch (error) {
     // A run that failed before it wrote anything leaves nothing behind; a folder with contents is not removed.
     await rmdir(run.path).catch(() => {});
@@ -47,8 +47,9 @@ export const train = async (config: RunConfig, options: TrainOptions = {}): Prom
 };
 
 /**
- * Goes on with a run from its latest intact checkpoint; the result is the same as if it had never stopped.
- * Overrides that change the course of training (steps, learning rate, data, model, seed) are refused unless `force`.
+ * Goes on with a run from its latest intact checkpoint, from the start where it was killed before the first one; the
+ * result is the same as if it had never stopped. Overrides that change the course of training (steps, learning rate,
+ * data, model, seed) are refused unless `force`, a time always: only the start of a run turns it into steps.
  */
 export const resume = async (
   pathOrName: string,
@@ -61,10 +62,28 @@ export const resume = async (
   const config = relocated(checkConfig(tree, run.configPath, run.name), run);
   const before = checkConfig(stored, run.configPath, run.name);
   if (!options.force) requireSameCourse(before, checkConfig(tree, run.configPath, run.name));
+  if (config.train.minutes !== undefined) {
+    const advice = 'give the steps to reach instead (train.steps and --force).';
+    throw new NonetError('E_RUN', `resuming with train.minutes: a time becomes steps at the start of a run; ${advice}`);
+  }
   setThreads(config.threads);
-  const folder = await latestCheckpoint(run.path, { warn: options.warn });
-  const checkpoint = await loadCheckpoint(folder, { verify: false });
-  return lockedSession(run, { config, checkpoint }, options);
+  // The lock comes first: taking it moves back a checkpoint that a killed process was replacing, and from then on nobody
+  // removes the one that is read.
+  return locked(run, async () => runSession(run, await goingOn(run, config, options), options));
+};
+
+const fresh = (config: RunConfig): SessionStart => ({
+  config,
+  ...(config.init.from && { weights: config.init.from }),
+});
+
+const goingOn = async (run: RunFolder, config: RunConfig, { warn }: TrainOptions): Promise<SessionStart> => {
+  if (await isUntouched(run)) {
+    warn?.(`${run.path} was ended before its first checkpoint: it begins anew.`);
+    return fresh(config);
+  }
+  const folder = await latestCheckpoint(run.path, { warn });
+  return { config, checkpoint: await loadCheckpoint(folder, { verify: false }) };
 };
 
 /** The run's own place counts, wherever it has been moved to. */
@@ -73,10 +92,10 @@ const relocated = (config: RunConfig, run: RunFolder): RunConfig => ({
   run: { name: run.name, root: dirname(run.path) },
 });
 
-const lockedSession = async (run: RunFolder, start: SessionStart, options: TrainOptions): Promise<TrainResult> => {
+const locked = async (run: RunFolder, work: () => Promise<TrainResult>): Promise<TrainResult> => {
   const lock = await lockRun(run.path);
   try {
-    return await runSession(run, start, options);
+    return await work();
   } finally {
     await lock.release();
   }

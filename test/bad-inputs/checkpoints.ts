@@ -125,6 +125,12 @@ export const checkpointCases: readonly BadInput[] = [
     says: /another train\.steps/,
   },
   {
+    name: 'resuming for another time',
+    argv: ['train', '--resume', 'good', 'train.minutes=1', '--force', '--json'],
+    code: 'E_RUN',
+    says: /a time becomes steps at the start of a run/,
+  },
+  {
     name: 'resuming with another model',
     argv: ['train', '--resume', 'good', 'model.layers=2', '--force', '--json'],
     code: 'E_CHECKPOINT',
