@@ -11,6 +11,13 @@ describe('wholeNumber', () => {
   });
 });
 
+describe('wholeNumber with an upper end', () => {
+  it('names both ends to a number beyond one of them', () => {
+    expect(wholeNumber(1, 8)('8')).toBe(8);
+    for (const text of ['0', '9']) expect(() => wholeNumber(1, 8)(text), text).toThrow(/from 1 to 8/);
+  });
+});
+
 describe('decimal', () => {
   it('takes finite numbers, negative ones too', () => {
     const any = decimal('a number', () => true);

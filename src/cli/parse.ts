@@ -1,13 +1,14 @@
 import { InvalidArgumentError } from 'commander';
 import { NonetError } from '../core/errors.js';
 
-/** A parser of an option's value: whole numbers from `least` on. */
+/** A parser of an option's value: whole numbers from `least` on, up to `most` if there is one. */
 export const wholeNumber =
-  (least: number) =>
+  (least: number, most = Number.POSITIVE_INFINITY) =>
   (text: string): number => {
     const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${least} on.`);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    const range = most === Number.POSITIVE_INFINITY ? `from ${least} on` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`Expected a whole number ${range}.`);
   };
 
 /** A parser of an option's value: numbers that `fits` takes, which `expected` describes. */

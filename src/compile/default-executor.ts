@@ -1,12 +1,18 @@
+import { requireThreads } from '../core/threads.js';
 import type { Executor } from './executor.js';
 import { loadAddon } from './native/addon.js';
 import { NativeExecutor } from './native/executor.js';
 import { ReferenceExecutor } from './reference/executor.js';
 
-/** Native threads of all programs from now on; undefined leaves what the environment says. Never changes a result. */
+/**
+ * Native threads of all programs from now on; undefined leaves what the environment says. Never changes a result. Throws
+ * `E_CONFIG` for a number that the native core cannot start.
+ */
 export const setThreads = (threads: number | undefined): void => {
   const executor = defaultExecutor();
-  if (threads !== undefined && executor instanceof NativeExecutor) executor.threads = threads;
+  if (threads === undefined) return;
+  requireThreads(threads, 'threads');
+  if (executor instanceof NativeExecutor) executor.threads = threads;
 };
 
 let chosen: Executor | undefined;

@@ -1,6 +1,7 @@
 import { basename, extname } from 'node:path';
 import { z } from 'zod';
 import { applyOverrides, type ConfigTree, loadRecipe, validateConfig } from '../core/config.js';
+import { maxThreads } from '../core/threads.js';
 import {
   bitTransformerSchema as modelConfigSchema,
   resolveBitTransformer as resolveModelConfig,
@@ -98,7 +99,8 @@ export const runConfigSchema = z.strictObject({
   threads: z
     .number()
     .int()
-    .positive()
+    .min(1)
+    .max(maxThreads)
     .optional()
     .describe('Native threads; default: all cores. Never changes a result.'),
   data: dataSchema,

@@ -136,6 +136,7 @@ export const configCases: readonly BadInput[] = [
   setting('an unknown schedule', 'train.schedule=linear', /"constant", "cosine" or "oneCycle"/),
   setting('a seed that is no 32-bit number', 'seed=1e12', /seed: is 1000000000000/),
   setting('no threads', 'threads=0', /threads: is 0/),
+  setting('more threads than can be started', 'threads=1000', /threads: is 1000/),
   setting('all data for validation', 'data.validationShare=1', /data\.validationShare/),
   setting('an unknown preset', 'model.preset=huge', /"classic", "nano", "small" or "base"/),
   setting('an unknown family', 'model.family=mamba', /bit-transformer/),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { maxThreads } from '../../core/threads.js';
 import { type CliIo, printJson, warnOn } from '../io.js';
 import { wholeNumber } from '../parse.js';
 import { evaluationJson, evaluationReport } from '../render/evaluation.js';
@@ -27,7 +28,7 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .option('--stride <N>', 'overlapping windows that move on by N bytes: better figures, slower', wholeNumber(1))
     .option('--per-byte', 'show the surprise of every byte: as colours on a terminal, else as a table')
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
-    .option('--threads <N>', 'native threads', wholeNumber(1))
+    .option('--threads <N>', 'native threads', wholeNumber(1, maxThreads))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
     .option('--json', 'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }')
     .addHelpText(

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { formatBytes, formatRate } from '../../core/format.js';
+import { maxThreads } from '../../core/threads.js';
 import { interruptible } from '../interrupt.js';
 import { type CliIo, colorsFor, printJson, warnOn } from '../io.js';
 import { decimal, repeatedText, wholeNumber } from '../parse.js';
@@ -70,7 +71,7 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
         .default('construct'),
     )
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
-    .option('--threads <N>', 'native threads', wholeNumber(1))
+    .option('--threads <N>', 'native threads', wholeNumber(1, maxThreads))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
     .option('--json', 'print { rows: [{ prompt, text, hex, stopReason, parityErrors }], bytesPerSecond, slid }')
     .addHelpText(

@@ -1,4 +1,5 @@
 import { NonetError } from '../../core/errors.js';
+import { maxThreads, requireThreads } from '../../core/threads.js';
 import { elementCount } from '../../tensor/types.js';
 import type {
   Executable,
@@ -42,8 +43,10 @@ class NativeState implements StateMemory {
 
 /** Threads of native calls: `NONET_THREADS`, or all cores. */
 export const threadCount = (addon: NativeAddon): number => {
-  const asked = Number(process.env.NONET_THREADS);
-  return Number.isInteger(asked) && asked > 0 ? asked : addon.describe().threads;
+  const asked = process.env.NONET_THREADS?.trim();
+  if (!asked) return Math.min(maxThreads, addon.describe().threads);
+  requireThreads(Number(asked), 'NONET_THREADS', asked);
+  return Number(asked);
 };
 
 /** Runs programs in the native core, one call per step, off the main thread. */
