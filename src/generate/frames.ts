@@ -13,6 +13,10 @@ export interface FrameLayout {
 /** Patch sizes whose frames can only be bytes with parity. */
 const onlyWithParity = [3, 9];
 
+/** Whether a byte is a whole number of patches, so that a model can write bytes and not only predict them. */
+export const writesBytes = (bitsPerPatch: number, parity: boolean): boolean =>
+  Number.isInteger((parity ? FRAME_BITS : 8) / bitsPerPatch);
+
 /**
  * The layout of a model's data; without `parity` it follows from the patch size (1 bit: no parity).
  *
@@ -20,8 +24,7 @@ const onlyWithParity = [3, 9];
  */
 export const frameLayout = (bitsPerPatch: number, parity = onlyWithParity.includes(bitsPerPatch)): FrameLayout => {
   const frameBits = parity ? FRAME_BITS : 8;
-  const patchesPerByte = frameBits / bitsPerPatch;
-  if (Number.isInteger(patchesPerByte)) return { bitsPerPatch, parity, patchesPerByte };
+  if (writesBytes(bitsPerPatch, parity)) return { bitsPerPatch, parity, patchesPerByte: frameBits / bitsPerPatch };
   const frame = `the ${frameBits} bits of a byte ${parity ? 'with parity' : 'without parity'}`;
   throw new NonetError(
     'E_PROMPT',

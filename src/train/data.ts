@@ -11,6 +11,7 @@ import {
   prepareData,
   sliceStore,
 } from '../data/index.js';
+import { writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
 
@@ -47,4 +48,16 @@ export const requireWindows = (model: BitTransformer, config: RunConfig, dataset
     const message = `train.evaluateBytes is ${evaluateBytes}, but a window takes ${error.details.needed} bytes: raise it, or set train.evaluateEvery to 0.`;
     throw new NonetError('E_CONFIG', message, { evaluateBytes, needed: error.details.needed }, { cause: error });
   }
+};
+
+/** What to know before training a model whose patches make no whole bytes: it can be evaluated, but will never write. */
+export const writingWarnings = ({ bitsPerPatch }: BitTransformer, { data }: RunConfig): string[] => {
+  if (writesBytes(bitsPerPatch, data.parity)) return [];
+  const advice = writesBytes(bitsPerPatch, !data.parity)
+    ? `set data.parity=${!data.parity}`
+    : 'take model.bitsPerPatch 1, 2, 4 or 8, or 1, 3 or 9 with data.parity=true';
+  return [
+    `patches of ${bitsPerPatch} bits do not divide the ${data.parity ? 9 : 8} bits of a byte: the model can be trained and ` +
+      `evaluated, but not write text. If it is to write, ${advice}.`,
+  ];
 };

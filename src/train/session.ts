@@ -16,13 +16,13 @@ import type { ConfigTree } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
 import { fileError } from '../core/files.js';
 import { type ByteStore, createBatcher, memoryStore } from '../data/index.js';
-import { generate } from '../generate/index.js';
+import { generate, writesBytes } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
 import { initialParameters, parameterCount } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { readArrays, writeArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
-import { evaluationPart, openRunData, requireWindows } from './data.js';
+import { evaluationPart, openRunData, requireWindows, writingWarnings } from './data.js';
 import { instructionSet, measuredPeak } from './machine.js';
 import { cutMetrics, openMetrics, readMetrics } from './metrics.js';
 import { requireFits, stepPlan } from './plan.js';
@@ -68,7 +68,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const { bytesPerStep, flopsPerStep, ...plan } = stepPlan(model, start.config);
   requireFits(plan);
   const { dataset, prepared } = await openRunData(start.config);
-  for (const warning of prepared.warnings) warn(warning);
+  for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
   const { trainBytes: store, validationBytes } = dataset;
   const { bitsPerPatch, contextLength } = model.config;
   const layout = { bitsPerPatch, parity: start.config.data.parity };
@@ -172,9 +172,7 @@ class Loop {
     const { stepper, config, progress, model } = this.parts;
     const { steps, logEvery, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
     this.done = from;
-    // Patches that make no whole bytes cannot be shown as text.
-    const frameBits = config.data.parity ? 9 : 8;
-    const samples = model.config.bitsPerPatch <= frameBits && frameBits % model.config.bitsPerPatch === 0;
+    const samples = writesBytes(model.config.bitsPerPatch, config.data.parity);
     const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
     while (this.done < steps) {
       if (signal?.aborted) return true;
