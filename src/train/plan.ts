@@ -6,7 +6,7 @@ import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
 import type { RunConfig } from './config.js';
-import { openRunData, requireWindows } from './data.js';
+import { openRunData, requireWindows, writingWarnings } from './data.js';
 import { modelFlops } from './flops.js';
 import { measuredPeak } from './machine.js';
 import { stepPrograms, trainStateTypes } from './step.js';
@@ -64,7 +64,7 @@ export const planRun = async (config: RunConfig) => {
   const secondsPerStep = peak === undefined ? null : plan.flopsPerStep / (peak * usualShare);
   const warnings: string[] = [];
   const { dataset, prepared } = await openRunData(config);
-  warnings.push(...prepared.warnings);
+  warnings.push(...writingWarnings(model, config), ...prepared.warnings);
   const { length } = dataset.trainBytes;
   try {
     requireWindows(model, config, dataset);
@@ -94,26 +94,28 @@ const tooLarge = (plan: Pick<RunPlan, 'peakBytes'>, limit: number): string =>
   `training takes ${formatBytes(plan.peakBytes)} of memory, ${formatBytes(limit)} are free: reduce train.batchSize ` +
   '(with train.accumulation to make up for it), model.contextLength or the size of the model.';
 
-/** Free memory, cgroup limits counted. */
-export const memoryLimit = (): number => {
-  let limit = availableMemory();
-  const read = (path: string): number | undefined => {
-    const text = existsSync(path) ? readFileSync(path, 'utf8').trim() : 'max';
-    return text === 'max' ? undefined : Number(text);
-  };
-  for (const [max, used] of [
-    ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory.current'],
-    ['/sys/fs/cgroup/memory/memory.limit_in_bytes', '/sys/fs/cgroup/memory/memory.usage_in_bytes'],
-  ] as const) {
-    const bound = read(max);
-    if (bound !== undefined) limit = Math.min(limit, bound - (read(used) ?? 0));
+/** Free memory, cgroup limits counted. `root` is where /proc and /sys lie. */
+export const memoryLimit = (root = ''): number => {
+  let limit = availableMemory(root);
+  for (const { bound, used, details } of [
+    { bound: 'memory.max', used: 'memory.current', details: 'memory.stat' },
+    { bound: 'memory/memory.limit_in_bytes', used: 'memory/memory.usage_in_bytes', details: 'memory/memory.stat' },
+  ]) {
+    const read = (name: string): string => readText(`${root}/sys/fs/cgroup/${name}`);
+    const most = Number.parseInt(read(bound), 10); // "max" is no number
+    if (Number.isNaN(most)) continue;
+    // Files that were read lately count as used, but make room when memory is asked for.
+    const stat = read(details);
+    const cache = stat.match(/^total_inactive_file (\d+)$/m) ?? stat.match(/^inactive_file (\d+)$/m);
+    limit = Math.min(limit, most - Math.max(0, (Number.parseInt(read(used), 10) || 0) - Number(cache?.[1] ?? 0)));
   }
   return limit;
 };
 
+const readText = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+
 /** What Linux says is available, page cache counted as free. */
-const availableMemory = (): number => {
-  const path = '/proc/meminfo';
-  const found = existsSync(path) ? readFileSync(path, 'utf8').match(/MemAvailable:\s+(\d+) kB/) : undefined;
+const availableMemory = (root: string): number => {
+  const found = readText(`${root}/proc/meminfo`).match(/MemAvailable:\s+(\d+) kB/);
   return found ? Number(found[1]) * 1024 : freemem();
 };
