@@ -49,8 +49,8 @@ const encodeInstruction = (words: WordWriter, { kernel, operands, parameters, ta
 };
 
 /**
- * Fills every arena buffer with NaN after its last use, so that a read of dead memory shows. Used by `NONET_POISON=1`.
- * Calls that are attached to the one before stay together.
+ * Fills every arena buffer with NaN before its first use and after its last, so that a read of dead memory shows. Used by
+ * `NONET_POISON=1`. Calls that are attached to the one before stay together.
  */
 export const withPoison = (instructions: readonly Instruction[], buffers: readonly Buffer[]): Instruction[] => {
   const dying = new Map<number, Buffer[]>();
@@ -59,7 +59,10 @@ export const withPoison = (instructions: readonly Instruction[], buffers: readon
     dying.set(buffer.last, [...(dying.get(buffer.last) ?? []), buffer]);
   }
   const moved = new Map<number, number>();
-  const result: Instruction[] = [];
+  // What lies there before is no value yet: zeros of a new arena, or what the call before has left.
+  const bytes = Math.max(0, ...buffers.map((buffer) => (buffer.last < 0 ? 0 : buffer.offset + buffer.bytes)));
+  const arena = { bytes, segment: 0, offset: 0, first: 0, last: 0, shared: true };
+  const result: Instruction[] = [wipe(arena)];
   instructions.forEach((instruction, i) => {
     moved.set(i, result.length);
     result.push(instruction);
@@ -71,7 +74,7 @@ export const withPoison = (instructions: readonly Instruction[], buffers: readon
         (other) => other !== buffer && other.first <= i && other.last > i && overlap(other, buffer),
       );
       if (taken) continue;
-      result.push({ kernel: 'poison', operands: [{ buffer, offset: 0 }], parameters: [buffer.bytes], nodes: [] });
+      result.push(wipe(buffer));
     }
   });
   moved.set(instructions.length, result.length);
@@ -79,6 +82,13 @@ export const withPoison = (instructions: readonly Instruction[], buffers: readon
     instruction.target === undefined ? instruction : { ...instruction, target: moved.get(instruction.target)! },
   );
 };
+
+const wipe = (buffer: Buffer): Instruction => ({
+  kernel: 'poison',
+  operands: [{ buffer, offset: 0 }],
+  parameters: [buffer.bytes],
+  nodes: [],
+});
 
 const overlap = (a: Buffer, b: Buffer): boolean => a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 
