@@ -77,7 +77,7 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
     prepared.set(key, entry);
     return entry;
   };
-  const executorOf = (args: readonly Argument[]): Executor => {
+  const executorOf = (args: readonly unknown[]): Executor => {
     const state = args.find((arg): arg is State => arg instanceof State);
     return state?.executor ?? options.executor ?? defaultExecutor();
   };
@@ -132,7 +132,7 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
         1,
       );
     });
-    const { executable, program } = prepare(specs, options.executor ?? defaultExecutor());
+    const { executable, program } = prepare(specs, executorOf(args));
     return { ...executable.plan, program };
   };
   return compiled;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../compile/compile.js';
+import { defaultExecutor } from '../../compile/default-executor.js';
+import type { Executor } from '../../compile/executor.js';
 import type { HostArray } from '../../compile/host-array.js';
 import { ReferenceExecutor } from '../../compile/reference/executor.js';
 import { bind, initialParameters } from '../../nn/index.js';
@@ -43,6 +45,9 @@ const variants: [string, BitTransformerOptions][] = [
   ['squared relu', { ...tiny, activation: 'reluSquared', norm: 'layer' }],
   ['no final norm', { ...tiny, finalNorm: false }],
   ['tied head', { ...tiny, tiedHead: true }],
+  ['dropout', { ...tiny, dropout: 0.3 }],
+  ['bytes with parity', { ...tiny, bitsPerPatch: 9 }],
+  ['the largest patches', { ...tiny, bitsPerPatch: 12, layers: 1 }],
   ['flat bits', { ...tiny, bitsPerPatch: 1 }],
   ['flat bits, tied head', { ...tiny, bitsPerPatch: 1, tiedHead: true }],
   ['classic', { ...tiny, preset: 'classic', bitsPerPatch: 1 }],
@@ -59,20 +64,31 @@ describe.each(variants)('a model with %s', (_, options) => {
   const patches = randomIntegers([batch, length], 5, patchValues);
   const logits = (inputs: HostArray): Promise<HostArray> =>
     run((p, x) => bind(model, p, () => model.nodeLogits(x)), parameters, inputs);
+  /** As in training: what is dropped depends on the place alone. */
+  const trainingLogits = (executor: Executor) => {
+    const f = (p: Tree<Tensor>, x: Tensor, random: RandomSource): Tensor =>
+      bind(model, p, () => model.nodeLogits(x, { random }));
+    const compiled = compile(f, { executor });
+    return (inputs: HostArray): Promise<HostArray> => compiled(parameters, inputs, source);
+  };
 
   it('never lets an output depend on later inputs, by gradient, and always on those before', async () => {
     const vectors = randomArray([1, length, model.config.dModel], 6);
     const weights = randomArray([nodeTotal], 7);
     const gradients: HostArray[] = await run(
-      (p: Tree<Tensor>, x: Tensor, w: Tensor) =>
+      (p: Tree<Tensor>, x: Tensor, w: Tensor, random: RandomSource) =>
         bind(model, p, () =>
           Array.from({ length }, (_, t) =>
-            grad((v: Tensor) => sum(mul(slice(model.nodesOfVectors(v), { axis: 1, start: t, end: t + 1 }), w)))(x),
+            grad((v: Tensor) => {
+              const nodes = model.nodesOfVectors(v, { random });
+              return sum(mul(slice(nodes, { axis: 1, start: t, end: t + 1 }), w));
+            })(x),
           ),
         ),
       parameters,
       vectors,
       weights,
+      source,
     );
     const width = model.config.dModel;
     gradients.forEach((gradient, t) => {
@@ -84,7 +100,10 @@ describe.each(variants)('a model with %s', (_, options) => {
     });
   });
 
-  it('never lets a flipped bit change a probability before it, bit for bit', async () => {
+  it.each<[string, (inputs: HostArray) => Promise<HostArray>]>([
+    ['of the reference', logits],
+    ['of the usual engine in training', trainingLogits(defaultExecutor())],
+  ])('never lets a flipped bit change a probability before it, bit for bit (%s)', async (_, logits) => {
     const before = await logits(patches);
     for (let bit = 0; bit < model.bitsPerPatch; bit++) {
       const flipped = i32([...patches.data], patches.shape);
