@@ -231,6 +231,20 @@ describe('a handle', () => {
     expect(() => (s as State).read('w')).toThrow(refused);
   });
 
+  it('that is donated cannot be another argument of the call as well, and stays good when that is refused', async () => {
+    const swap = compile((a: { w: Tensor }, b: { w: Tensor }) => ({ a: { w: add(a.w, 1) }, b: { w: mul(a.w, b.w) } }), {
+      donate: { a: 0, b: 1 },
+      executor: native,
+    });
+    const read = compile((a: { w: Tensor }, b: { w: Tensor }) => ({ a: { w: add(a.w, 1) }, sum: sum(b.w) }), {
+      donate: { a: 0 },
+      executor: native,
+    });
+    const state = State.create(native, { w: hostArray(Float32Array.of(2, 3)) });
+    for (const step of [swap, read]) await expect(step(state, state)).rejects.toMatchObject({ code: 'E_DONATED' });
+    expect([...state.read('w').data]).toEqual([2, 3]);
+  });
+
   it('that is freed gives its memory back at once, and a forgotten one in time', async () => {
     const before = addon.memory().current;
     State.create(native, types).free();

@@ -189,7 +189,7 @@ void checkRowAlone(const KernelTable& table, Random& random, long headDim) {
 
 void testAttention(const KernelTable& table) {
   Random random;
-  for (long headDim : {1L, 7L, 16L, 20L, 32L, 48L, 64L, 100L, 128L, 256L}) {
+  for (long headDim : {1L, 3L, 7L, 16L, 20L, 32L, 33L, 48L, 64L, 65L, 100L, 128L, 199L, 255L, 256L}) {
     compare(table, randomCase(random, 2, 2, random.between(1, 140), random.between(1, 140), headDim, false, false), true);
     const long length = random.between(1, 200);
     compare(table, randomCase(random, 2, 2, length, length, headDim, true, false), true);

@@ -94,6 +94,15 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
     });
     const states = args.filter((arg): arg is State => arg instanceof State);
     const memories = states.map((state) => state.open());
+    // The program writes a donated state in place, thinking that nothing else looks at that memory.
+    for (const argument of Object.values(donations)) {
+      if (states.filter((state) => state === args[argument]).length > 1) {
+        throw new NonetError(
+          'E_DONATED',
+          `argument ${argument} is donated, but the call takes the same state once more`,
+        );
+      }
+    }
     const donated = new Map<string, { next: State; restore: () => void }>();
     if (!checkFinite)
       for (const [key, argument] of Object.entries(donations)) donated.set(key, (args[argument] as State).donate());
