@@ -47,6 +47,8 @@ export interface TrainResult {
   /** Of the machine's measured FMA peak on as many threads; null without the native core. */
   readonly peakShare: number | null;
   readonly parameters: number;
+  /** Whether `generate` works with the model: its patches make whole bytes. */
+  readonly writesBytes: boolean;
   /** On the whole validation part at the end; missing when interrupted. */
   readonly validation?: Score;
   readonly interrupted: boolean;
@@ -130,6 +132,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
       gflops: flopsPerSecond / 1e9,
       peakShare: peak === undefined ? null : flopsPerSecond / peak,
       parameters: parameterCount(model),
+      writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),
       interrupted,
     };

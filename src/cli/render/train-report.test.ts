@@ -9,6 +9,7 @@ const result = {
   gflops: 80,
   peakShare: 0.5,
   parameters: 869_631,
+  writesBytes: true,
   validation: { bitsPerByte: 2.5, parityCrossEntropy: null, bytes: 6000 },
   interrupted: false,
 };
@@ -26,6 +27,11 @@ describe('trainReport', () => {
     expect(trainReport({ ...result, interrupted: true, validation: undefined }, 'a')).toBe(
       'stopped after step 100, which is saved. Go on with:\n  nonet train --resume a\n',
     );
+  });
+
+  it('does not send a model to write that cannot', () => {
+    const text = trainReport({ ...result, writesBytes: false }, 'a');
+    expect(text).toMatch(/next:\n {2}nonet evaluate a\n$/);
   });
 
   it('leaves out the speed of a run that had nothing left to do', () => {

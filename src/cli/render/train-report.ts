@@ -10,6 +10,7 @@ export interface TrainFigures {
   readonly gflops: number;
   readonly peakShare: number | null;
   readonly parameters: number;
+  readonly writesBytes: boolean;
   readonly validation?: {
     readonly bitsPerByte: number;
     readonly parityCrossEntropy: number | null;
@@ -37,7 +38,7 @@ export const trainReport = (result: TrainFigures, run: string): string => {
       ['speed', Number.isFinite(result.bytesPerSecond) ? speed(result) : undefined],
       ['run', result.runFolder],
     ]) +
-    `next:\n  nonet generate ${run}\n  nonet evaluate ${run}\n`
+    `next:\n${result.writesBytes ? `  nonet generate ${run}\n` : ''}  nonet evaluate ${run}\n`
   );
 };
 
