@@ -44,7 +44,8 @@
         'src/core/sample_instruction.cpp',
       ],
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],
-      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
+      # The last one: a worker that is being ended takes no exception, and the wrapper would end the process over it.
+      'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'dependencies': ['kernels_baseline'],
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++17', '-O2', '-fexceptions', '-frtti', '-fvisibility=hidden', '-ffp-contract=off', '-Wall'],
