@@ -6,6 +6,7 @@ import { NativeExecutor } from '../compile/native/executor.js';
 import { State } from '../compile/state.js';
 import { matmul, sum, type Tensor } from '../tensor/index.js';
 import { memoryLimit } from '../train/plan.js';
+import { measureSecondThread, type SecondThread } from './second-thread.js';
 
 /** Bandwidth over a working set, in GB/s; a copy counts what it reads and what it writes. */
 export interface Bandwidth {
@@ -26,7 +27,7 @@ export interface NativeReport {
   readonly gemmSize: number;
   readonly bandwidths: readonly Bandwidth[];
   /** How much faster two threads are than one; null on a machine with one. */
-  readonly secondThread: { readonly fma: number; readonly gemm: number; readonly read: number } | null;
+  readonly secondThread: (SecondThread & { readonly gemm: number }) | null;
 }
 
 /** What `nonet doctor` finds. */
@@ -71,15 +72,10 @@ const nativeReport = async (addon: NativeAddon, seconds: number): Promise<Native
     const read = await addon.probe('read', seconds, 1, bytes);
     bandwidths.push({ bytes, read, copy: await addon.probe('copy', seconds, 1, bytes) });
   }
-  const far = bandwidths.at(-1);
   const secondThread =
-    threads < 2 || far === undefined
+    threads < 2
       ? null
-      : {
-          fma: (await addon.probe('fma', seconds, 2)) / fma,
-          gemm: (await gemmRate(addon, 2, seconds)) / gemm,
-          read: (await addon.probe('read', seconds, 2, far.bytes)) / far.read,
-        };
+      : { ...(await measureSecondThread(addon, seconds)), gemm: (await gemmRate(addon, 2, seconds)) / gemm };
   return { isa, available, threads, fma, gemm, gemmSize, bandwidths, secondThread };
 };
 

@@ -16,7 +16,7 @@ const native = {
   gemm: 75,
   gemmSize: 768,
   bandwidths: [{ bytes: 16384, read: 90, copy: 120 }],
-  secondThread: { fma: 1.9, gemm: 1.8, read: 1.2 },
+  secondThread: { fma: 1.9, gemm: 1.8, l2: 2, l3: 1.7, memory: 1.2 },
 };
 
 describe('doctorReport', () => {
@@ -25,7 +25,9 @@ describe('doctorReport', () => {
     expect(text).toMatch(/engine +native, avx2 \(this processor has avx2, baseline\)/);
     expect(text).toMatch(/GEMM +75\.0 GFLOP\/s, one thread, 768 x 768: 75\.0% of the peak/);
     expect(text).toMatch(/16\.4 kB +90\.0 GB\/s read, 120 GB\/s copied/);
-    expect(text).toMatch(/second thread +1\.90x FMA, 1\.80x GEMM, 1\.20x reading memory/);
+    expect(text).toMatch(
+      /second thread +1\.90x FMA, 1\.80x GEMM; reading 2\.00x from L2, 1\.70x from L3, 1\.20x from memory/,
+    );
   });
 
   it('says why there is no native engine and how to get one', () => {

@@ -35,7 +35,8 @@ const nativeFacts = (native: NativeReport): [string, string][] => {
       'second thread',
       secondThread === null
         ? 'none on this machine'
-        : `${times(secondThread.fma)} FMA, ${times(secondThread.gemm)} GEMM, ${times(secondThread.read)} reading memory`,
+        : `${times(secondThread.fma)} FMA, ${times(secondThread.gemm)} GEMM; reading ${times(secondThread.l2)} from L2, ` +
+          `${times(secondThread.l3)} from L3, ${times(secondThread.memory)} from memory`,
     ],
   ];
 };
