@@ -3,10 +3,9 @@ import { loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { defaultExecutor, setThreads } from '../dist/compile/default-executor.js';
 import { allowedCores } from './cores.mjs';
+import { openField } from './field.mjs';
 import { createGate } from './gate.mjs';
 import { race } from './harness.mjs';
-import { nativePeer } from './peers/native.mjs';
-import { torchPeer } from './peers/torch.mjs';
 
 /** Seconds of multiply-adds that one probe takes: some thirty stretches, of which the best counts. */
 const probeSeconds = 0.0003;
@@ -19,31 +18,27 @@ export const openBench = async (options) => {
   if (executor.name !== 'native') throw new Error('benchmarks need the native engine; run "npm run build"');
   const { addon } = executor;
   const folder = mkdtempSync(join(tmpdir(), 'nonet-bench-'));
-  const open = [];
+  const fields = [];
   const versions = { nonet: packageVersion(), node: process.versions.node };
 
   const probe = () => addon.probe('fma', probeSeconds, threads);
   const gate = await createGate(probe, { warmUp: quick ? 5 : 200 });
   const peakGflops = await addon.probe('fma', quick ? 0.02 : 0.3, threads);
-
-  /** A running peer, or nothing where it is not installed or not wanted. Its version goes into the report. */
-  const started = async (name, start) => {
-    if (!peers) return undefined;
-    const peer = await start({ threads, folder });
-    if (!peer) return undefined;
-    open.push(peer);
-    versions[name] = peer.version;
-    return peer;
-  };
+  const raceAll = (competitors) => race(competitors, { gate, seconds, quick });
 
   return {
     ...{ options, executor, addon, folder, quick, threads, versions, peakGflops, isa: addon.describe().isa },
-    race: (competitors, limits = {}) => race(competitors, { gate, seconds, quick, ...limits }),
-    native: (name, peer) => started(name, (shared) => nativePeer({ ...shared, ...peer })),
-    torch: (name, script, extra = {}) => started(name, (shared) => torchPeer({ ...shared, script, ...extra })),
-    facts: () => ({ threads, withPeers: peers, machine: machineFacts(addon) }),
+    race: raceAll,
+    /** The peers of a report, by name; see `openField`. */
+    field: async (report, wanted) => {
+      const shared = { threads, folder };
+      const field = await openField(wanted, { report, race: raceAll, versions, shared, run: peers });
+      fields.push(field);
+      return field;
+    },
+    facts: () => ({ threads, machine: machineFacts(addon) }),
     close: async () => {
-      await Promise.all(open.map((peer) => peer.close()));
+      await Promise.all(fields.map((field) => field.close()));
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -62,6 +62,12 @@ export const trainingRunner = async (model, batch) => {
       for (let i = 0; i < n; i++) ({ state } = await step(state, stepInputs(model, batch, done++)));
       return (performance.now() - start) / 1000;
     },
+    /** Seconds of every kernel call of one step. */
+    profile: async () => {
+      const { result, calls } = await step.profile(state, stepInputs(model, batch, done++));
+      ({ state } = result);
+      return calls;
+    },
     free: () => state.free(),
   };
 };

@@ -1,15 +1,17 @@
 /**
  * Collects the rows of a benchmark: a table for people, and an object
- * `{ machine, versions, threads, rows: [{ case, metric, unit, nonet, peers, ratio, peakShare? }] }` for programs. A peer is
- * null where it is not installed or has no such figure; a ratio above 1 says that nonet is better.
+ * `{ benchmark, command, date, machine, versions, threads, rows: [{ case, metric, unit, nonet, peers, ratio, peakShare? }] }`
+ * for programs. A peer is null where it is not installed or has no such figure; a ratio above 1 says that nonet is better.
  */
-export const createReport = ({ name, machine, threads, withPeers = true }) => {
-  const absent = withPeers ? 'not installed' : 'not run';
+export const createReport = ({ name, command, machine, threads, spareCores = 0 }) => {
   const rows = [];
   const samples = [];
   const notes = [];
-  const present = new Set();
+  /** Why peers have no figures, by name. */
+  let absent = {};
+  const failures = new Map();
   let peerNames = [];
+  const date = new Date().toISOString();
   let versions = {};
 
   const add = ({ of, metric, unit, nonet, peers = {}, better, peakShare, sampled = '' }) => {
@@ -23,10 +25,15 @@ export const createReport = ({ name, machine, threads, withPeers = true }) => {
   };
 
   return {
-    /** Columns of the table; `running` are the peers that are there. */
-    peers: (names, running) => {
+    /** Columns of the table, and what those of peers that are not there say instead. */
+    peers: (names, without = {}) => {
       peerNames = names;
-      for (const peer of running) present.add(peer);
+      absent = without;
+    },
+    /** Tells that a peer could not do something and why, once. */
+    failed: (peer, reason) => {
+      if (!failures.has(peer)) notes.push(`${peer} failed: ${reason}`);
+      failures.set(peer, reason);
     },
     add,
     /** A row of amounts per second from the result of a race, where less time is better: `amount` is per repetition. */
@@ -46,7 +53,7 @@ export const createReport = ({ name, machine, threads, withPeers = true }) => {
     versions: (found) => {
       versions = found;
     },
-    json: () => ({ machine, versions, threads, rows }),
+    json: () => ({ benchmark: name, command, date, machine, versions, threads, rows }),
     print: () => {
       const { cpu, isa, cores, load } = machine;
       console.log(
@@ -57,8 +64,9 @@ export const createReport = ({ name, machine, threads, withPeers = true }) => {
           .map(([of, version]) => `${of} ${version}`)
           .join(', '),
       );
-      if (cores > threads) console.log(`not bound to cores: ${cores} to choose from`);
-      if (rows.length > 0) console.log(`\n${textTable(rows, samples, { peerNames, present, absent })}`);
+      if (cores > threads + spareCores) console.log(`not bound to cores: ${cores} to choose from`);
+      const instead = { ...Object.fromEntries([...failures.keys()].map((peer) => [peer, 'failed'])), ...absent };
+      if (rows.length > 0) console.log(`\n${textTable(rows, samples, { peerNames, instead })}`);
       for (const note of notes) console.log(note);
     },
   };
@@ -75,7 +83,7 @@ const split = (results, figure) => {
 const describeSamples = (results) =>
   [...results.values()].map(({ kept, taken, gated }) => `${kept}/${taken}${gated ? '' : '*'}`).join(' ');
 
-const textTable = (rows, samples, { peerNames, present, absent }) => {
+const textTable = (rows, samples, { peerNames, instead }) => {
   const withShare = rows.some((row) => row.peakShare !== undefined);
   const withSamples = samples.some((text) => text !== '');
   const peerHeads = peerNames.flatMap((peer) => [peer, 'ratio']);
@@ -84,7 +92,7 @@ const textTable = (rows, samples, { peerNames, present, absent }) => {
   rows.forEach((row, i) => {
     const cells = [row.case, row.metric, row.unit, figureText(row.nonet)];
     for (const peer of peerNames) {
-      if (!present.has(peer)) cells.push(absent, '-');
+      if (row.peers[peer] === null) cells.push(instead[peer] ?? '-', '-');
       else cells.push(figureText(row.peers[peer]), ratioText(row.ratio[peer]));
     }
     if (withShare) cells.push(row.peakShare === undefined ? '' : `${(100 * row.peakShare).toFixed(0)} %`);
@@ -96,14 +104,14 @@ const textTable = (rows, samples, { peerNames, present, absent }) => {
   return `${columns(lines)}${legend}`;
 };
 
-const figureText = (value) => {
-  if (value === null) return '-';
+/** A figure with three digits that tell something. */
+export const figureText = (value) => {
   const size = Math.abs(value);
   if (Number.isInteger(value)) return value.toLocaleString('en');
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
 };
 
-const ratioText = (value) => (value === null ? '-' : `${value.toFixed(2)}x`);
+export const ratioText = (value) => (value === null ? '-' : `${value.toFixed(2)}x`);
 
 /** Text on the left, figures on the right. */
 const columns = (lines) => {

@@ -13,10 +13,11 @@ interface Timed {
   readonly results: Map<string, Result>;
 }
 interface Report {
-  peers(names: string[], running: string[]): void;
+  peers(names: string[], without: Record<string, string>): void;
+  failed(peer: string, reason: string): void;
   addRate(row: Timed & { amount: number; peakAmount?: number }): void;
   addTime(row: Timed & { scale?: number }): void;
-  json(): { rows: readonly unknown[] };
+  json(): { benchmark: string; command: string; date: string; rows: readonly unknown[] };
   print(): void;
 }
 const { createReport } = (await import(new URL('report.mjs', import.meta.url).href)) as {
@@ -26,9 +27,16 @@ const { createReport } = (await import(new URL('report.mjs', import.meta.url).hr
 const machine = { cpu: 'a processor', isa: 'avx2', cores: 1, load: 0.5 };
 const took = (seconds: number, gated = true): Result => ({ seconds, kept: gated ? 5 : 1, taken: 9, gated });
 const newReport = (): Report => {
-  const report = createReport({ name: 'gemm', machine, threads: 1 });
-  report.peers(['Fast', 'Absent'], ['Fast']);
+  const report = createReport({ name: 'gemm', command: 'npm run bench -- gemm', machine, threads: 1 });
+  report.peers(['Fast', 'Absent'], { Absent: 'not installed' });
   return report;
+};
+const printed = (report: Report): string => {
+  const print = vi.spyOn(console, 'log').mockImplementation(() => {});
+  report.print();
+  const text = print.mock.calls.join('\n');
+  print.mockRestore();
+  return text;
 };
 const results = new Map([
   ['nonet', took(2)],
@@ -57,12 +65,23 @@ describe('createReport', () => {
       amount: 8,
       results: new Map([['nonet', took(1, false)]]),
     });
-    const print = vi.spyOn(console, 'log').mockImplementation(() => {});
-    report.print();
-    const text = print.mock.calls.join('\n');
-    print.mockRestore();
+    const text = printed(report);
     expect(text).toMatch(/quiet .* 0\.50x +not installed .* 5\/9 5\/9\n/);
     expect(text).toMatch(/loud .* 1\/9\*\n/);
     expect(text).toContain('fewer than three');
+  });
+
+  it('says of a peer that failed so, with the reason once below', () => {
+    const report = newReport();
+    report.failed('Fast', 'no room');
+    report.failed('Fast', 'no room again');
+    report.addTime({ of: 'x', metric: 'time', unit: 's', results: new Map([['nonet', took(2)]]) });
+    expect(printed(report)).toMatch(/x +time +s +2 +failed +- +not installed +-[\s\S]*Fast failed: no room$/);
+  });
+
+  it('tells what was run and when, so that a page can be made of files', () => {
+    const { benchmark, command, date } = newReport().json();
+    expect([benchmark, command]).toEqual(['gemm', 'npm run bench -- gemm']);
+    expect(new Date(date).toISOString()).toBe(date);
   });
 });

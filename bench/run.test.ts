@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const bench = (...args: string[]) => spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
 
 interface Report {
+  readonly benchmark: string;
+  readonly command: string;
+  readonly date: string;
   readonly machine: { readonly cpu: string };
   readonly versions: Readonly<Record<string, string>>;
   readonly threads: number;
@@ -38,32 +41,73 @@ const reportOf = (name: string, ...args: string[]): Report => {
   return JSON.parse(readFileSync(file, 'utf8')) as Report;
 };
 
+interface Bar {
+  readonly parts: readonly {
+    readonly from: string;
+    readonly metric: string;
+    readonly take: string;
+    readonly peers?: readonly string[];
+  }[];
+}
+const { benchmarks } = (await import(new URL('benchmarks.mjs', import.meta.url).href)) as {
+  benchmarks: Readonly<Record<string, { readonly threads: number }>>;
+};
+const bars = JSON.parse(readFileSync(new URL('bars.json', import.meta.url), 'utf8')) as readonly Bar[];
+
 const { reason } = loadAddon();
 const rowKeys = ['case', 'metric', 'unit', 'nonet', 'peers', 'ratio'];
 
 describe('npm run bench', () => {
   it.skipIf(reason).each([
-    ['gemm', 3, ['OpenBLAS', 'OpenBLAS, fitted', 'oneDNN']],
-    ['rows', 20, ['PyTorch']],
-    ['attention', 2, ['PyTorch']],
-    ['train', 4, ['PyTorch', 'PyTorch, tuned']],
-    ['decode', 1, ['PyTorch']],
-    ['memory', 8, ['PyTorch']],
-    ['startup', 4, ['PyTorch']],
+    ['gemm', 7, ['OpenBLAS', 'OpenBLAS, fitted', 'oneDNN']],
+    ['rows', 44, ['hand-fused', 'PyTorch']],
+    ['attention', 4, ['PyTorch', 'PyTorch newest']],
+    ['train', 12, ['PyTorch', 'PyTorch, tuned', 'PyTorch newest', 'PyTorch newest, compiled', 'JAX']],
+    ['threads', 10, []],
+    ['decode', 4, ['PyTorch', 'PyTorch newest', 'JAX']],
+    ['large', 6, []],
+    ['memory', 8, ['PyTorch', 'PyTorch newest']],
+    ['startup', 5, ['PyTorch', 'PyTorch newest']],
+    ['loop', 2, []],
   ])('writes the figures of %s, with null for peers that did not run', (name, rows, peers) => {
     const report = reportOf(name);
-    expect(Object.keys(report)).toEqual(['machine', 'versions', 'threads', 'rows']);
+    expect(Object.keys(report)).toEqual(['benchmark', 'command', 'date', 'machine', 'versions', 'threads', 'rows']);
+    expect(report.benchmark).toBe(name);
+    expect(report.command).toBe(`npm run bench -- ${name} --quick --no-peers`);
     expect(report.machine.cpu).not.toBe('');
     expect(Object.keys(report.versions)).toEqual(['nonet', 'node']);
-    expect(report.threads).toBe(1);
+    expect(report.threads).toBe(benchmarks[name]!.threads);
     expect(report.rows).toHaveLength(rows);
     const nulls = Object.fromEntries(peers.map((peer) => [peer, null]));
     for (const row of report.rows) {
       expect(Object.keys(row).filter((key) => key !== 'peakShare')).toEqual(rowKeys);
-      expect(row.nonet).toBeGreaterThan(0);
+      expect(row.nonet).toBeGreaterThanOrEqual(0);
       expect(row.peers).toEqual(nulls);
       expect(row.ratio).toEqual(nulls);
     }
+    for (const part of bars.flatMap(({ parts }) => parts).filter(({ from }) => from === name)) {
+      const row = report.rows.find(({ metric }) => metric === part.metric);
+      expect(row, `a row for the bar of ${part.metric}`).toBeDefined();
+      if (part.take === 'share') expect(row).toHaveProperty('peakShare');
+      for (const peer of part.peers ?? []) expect(peers).toContain(peer);
+    }
+  });
+
+  it.skipIf(reason)('makes a page of such files', () => {
+    const [file, page] = [join(folder, 'loop.json'), join(folder, 'page.md')];
+    reportOf('loop');
+    const { status, stdout } = bench('report', file, '--out', page);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/0 bars met, 0 missed/);
+    expect(readFileSync(page, 'utf8')).toContain('npm run bench -- loop --quick --no-peers');
+  });
+
+  it('refuses files that are no reports', () => {
+    const file = join(folder, 'other.json');
+    writeFileSync(file, '{"rows": 3}');
+    const { status, stderr } = bench('report', file, '--out', join(folder, 'none.md'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/error: .*other\.json is no report/);
   });
 
   it.skipIf(reason)('skips the quality of a text that is not there, with a word', () => {
@@ -79,6 +123,10 @@ describe('npm run bench', () => {
     [['speed'], 'there is no benchmark "speed"'],
     [['gemm', '--seconds', 'long'], '--seconds takes a positive number, not "long"'],
     [['gemm', '--loud'], '--loud'],
+    [['all'], '"all" needs --json-dir'],
+    [['all', '--json-dir', 'x', '--threads', '2'], '--threads is not for "all"'],
+    [['gemm', '--out', 'x'], '--out is for "report"'],
+    [['report'], '"report" takes the files'],
   ])('refuses the arguments %j with exit code 2', (args, message) => {
     const { status, stderr } = bench(...args);
     expect(status).toBe(2);

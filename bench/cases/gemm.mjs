@@ -1,7 +1,9 @@
 import { compile } from '../../dist/compile/compile.js';
 import { matmul } from '../../dist/tensor/index.js';
 import { noise, stateRunner } from '../arrays.mjs';
+import { nativePeer } from '../peers/native.mjs';
 import { fittingKernels } from '../peers/process.mjs';
+import { measureEpilogues } from './epilogues.mjs';
 
 const forward = [
   ...[
@@ -30,41 +32,30 @@ const tiny = [
   { m: 64, k: 32, n: 48, kind: 'dW', transposeA: true },
 ];
 
-/** Products C = A B of the shapes that a training step is made of. */
+/** Products C = A B of the shapes that a training step is made of, then what is done to their results. */
 export const measure = async (bench, report) => {
-  const openblas = { source: 'gemm_openblas.c', library: 'openblas' };
-  const wanted = {
-    OpenBLAS: openblas,
-    'OpenBLAS, fitted': { ...openblas, env: fittingKernels(bench.isa) },
-    oneDNN: { source: 'gemm_onednn.c', library: 'dnnl' },
-  };
-  const peers = [];
-  for (const [name, how] of Object.entries(wanted)) {
-    const peer = await bench.native(name, how);
-    if (peer) peers.push([name, peer]);
-  }
-  report.peers(
-    Object.keys(wanted),
-    peers.map(([name]) => name),
-  );
+  const field = await bench.field(report, {
+    OpenBLAS: nativePeer('gemm_openblas.c', { flags: ['-lopenblas'] }),
+    'OpenBLAS, fitted': nativePeer('gemm_openblas.c', { flags: ['-lopenblas'], env: fittingKernels(bench.isa) }),
+    oneDNN: nativePeer('gemm_onednn.c', { flags: ['-ldnnl'] }),
+  });
   const rows = [];
   for (const shape of bench.quick ? tiny : [...forward, ...backward]) {
-    rows.push(await measureShape(bench, report, shape, peers));
+    rows.push(await measureShape(bench, report, shape, field));
   }
   addMeans(report, rows);
-  if (peers.length > 0) report.note('OpenBLAS is as installed; "fitted" tells it which kernels suit this CPU.');
+  await measureEpilogues(bench, report);
+  if (field.running.size > 0) report.note('OpenBLAS is as installed; "fitted" tells it which kernels suit this CPU.');
 };
 
-const measureShape = async (bench, report, shape, peers) => {
+const measureShape = async (bench, report, shape, field) => {
   const { m, k, n, kind, transposeA = false, transposeB = false } = shape;
   const ours = stateRunner(bench.executor, productProgram({ transposeA, transposeB }), {
     a: noise(transposeA ? [k, m] : [m, k]),
     b: noise(transposeB ? [n, k] : [k, n]),
     c: { shape: [m, n], dtype: 'f32' },
   });
-  for (const [, peer] of peers) await peer.case(m, k, n, Number(transposeA), Number(transposeB));
-  const theirs = peers.map(([name, { run, pid }]) => ({ name, run, pid }));
-  const results = await bench.race([ours, ...theirs]);
+  const results = await field.race([ours], [m, k, n, Number(transposeA), Number(transposeB)]);
   ours.free();
   return report.addRate({
     of: `${kind} ${m}x${k}x${n}`,
@@ -82,7 +73,7 @@ const productProgram = (transposes) =>
 /** Geometric means: those of the ratios are the ratios of the means. */
 const addMeans = (report, rows) => {
   const mean = (values) => Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-  const peers = Object.keys(rows[0].peers).filter((peer) => rows[0].peers[peer] !== null);
+  const peers = Object.keys(rows[0].peers).filter((peer) => rows.every((row) => row.peers[peer] !== null));
   report.add({
     of: 'geometric mean',
     metric: 'speed',

@@ -2,29 +2,54 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { batchSize, modelSize, newModel, peerSizes } from '../models.mjs';
+import { newestTorch, torch } from '../peers/python.mjs';
 
 const megabyte = 1e6;
 
 /** What a training step takes: planned, measured, and the resident memory of whole processes. */
 export const measure = async (bench, report) => {
-  const torch = await bench.torch('PyTorch', 'train.py');
-  report.peers(['PyTorch'], torch ? ['PyTorch'] : []);
   for (const bitsPerPatch of [1, 8]) {
     const ours = measureStep(bench, bitsPerPatch);
     const model = newModel(bitsPerPatch, modelSize(bench.quick));
     const batch = batchSize(bench.quick);
+    const theirs = await measurePeers(bench, report, [...peerSizes(model), batch]);
     const { layers, dModel, contextLength } = model.config;
     const of = `${layers} x ${dModel}, ${contextLength} positions, batch ${batch}, ${bitsPerPatch} bits a position`;
     const add = (metric, bytes, peers = {}) =>
       report.add({ of, metric, unit: 'MB', nonet: bytes / megabyte, peers, better: 'less' });
     add('planned peak', ours.plannedBytes);
-    add('measured native peak', ours.nativePeakBytes);
     add('activations', ours.activationBytes);
-    // PyTorch's high-water mark never falls, so only the first case, the same in size as the second, can be its own.
-    const theirs = torch && bitsPerPatch === 1 ? await peerPeak(torch, [...peerSizes(model), batch]) : {};
-    add('peak of the process', ours.residentPeakBytes, theirs);
+    add('peak of the step', ours.nativePeakBytes, theirs.step);
+    add('peak of the process', ours.residentPeakBytes, theirs.process);
   }
-  report.note('A process counts with its runtime: Node.js, or Python with PyTorch.');
+  report.note(
+    'A process counts with its runtime: Node.js, or Python with PyTorch. The step counts from its imports on.',
+  );
+};
+
+/** Megabytes of each peer, in processes of their own: a high-water mark never falls. */
+const measurePeers = async (bench, report, sizes) => {
+  const field = await bench.field(report, { PyTorch: torch('train.py'), 'PyTorch newest': newestTorch('train.py') });
+  const found = { step: {}, process: {} };
+  for (const [name, peer] of field.running) {
+    try {
+      const before = residentBytes(peer.pid, 'VmRSS');
+      await peer.case(...sizes);
+      await peer.run(2);
+      const peak = residentBytes(peer.pid, 'VmHWM');
+      found.process[name] = peak / megabyte;
+      found.step[name] = (peak - before) / megabyte;
+    } catch (error) {
+      report.failed(name, error.message);
+    }
+  }
+  await field.close();
+  return found;
+};
+
+const residentBytes = (pid, what) => {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(status.match(new RegExp(`${what}:\\s*(\\d+) kB`))[1]) * 1024;
 };
 
 /** In a process of its own, so that nothing else is counted. */
@@ -34,11 +59,4 @@ const measureStep = ({ quick, threads }, bitsPerPatch) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`measuring memory failed: ${stderr.trim()}`);
   return JSON.parse(stdout);
-};
-
-const peerPeak = async (peer, sizes) => {
-  await peer.case(...sizes);
-  await peer.run(2);
-  const status = readFileSync(`/proc/${peer.pid}/status`, 'utf8');
-  return { PyTorch: (Number(status.match(/VmHWM:\s*(\d+) kB/)[1]) * 1024) / megabyte };
 };

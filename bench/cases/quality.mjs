@@ -6,7 +6,7 @@ import { resolveConfig } from '../../dist/train/config.js';
 import { evaluateRun } from '../../dist/train/evaluate.js';
 import { train } from '../../dist/train/trainer.js';
 import { peerEnvironment } from '../peers/process.mjs';
-import { scriptPath, torchPython, tunedEnvironment, tunedNote } from '../peers/torch.mjs';
+import { scriptPath, torchPython, tunedEnvironment, tunedNote } from '../peers/python.mjs';
 
 const recipe = fileURLToPath(new URL('../../recipes/shakespeare-nanogpt.yaml', import.meta.url));
 const usualText = fileURLToPath(new URL('../../../shared/data/tinyshakespeare.txt', import.meta.url));
@@ -17,7 +17,8 @@ const peerNames = ['PyTorch', 'PyTorch, tuned'];
 export const measure = async (bench, report) => {
   const text = bench.options.data ?? usualText;
   const python = bench.options.peers ? torchPython() : null;
-  report.peers(peerNames, python ? peerNames : []);
+  const absent = bench.options.peers ? 'not installed' : 'not run';
+  report.peers(peerNames, python ? {} : Object.fromEntries(peerNames.map((name) => [name, absent])));
   if (!existsSync(text)) return report.note(`skipped: ${text} is not there; give the text with --data FILE`);
   if (bench.options.peers && !python) {
     return report.note('skipped: python3-torch is not installed; --no-peers measures nonet alone');

@@ -4,6 +4,8 @@ import { adamW } from '../../dist/optim/index.js';
 import * as ops from '../../dist/tensor/index.js';
 import { valueAndGrad } from '../../dist/transform/index.js';
 import { integers, noise, stateRunner } from '../arrays.mjs';
+import { nativePeer } from '../peers/native.mjs';
+import { torch } from '../peers/python.mjs';
 
 /** `bytes` an element moves at least, in f32: what the work must read and write once. */
 const work = [
@@ -11,6 +13,7 @@ const work = [
     { name, direction: 'forward', bytes: 8 },
     { name, direction: 'both', bytes: 16 },
   ]),
+  { name: 'crossEntropy', direction: 'forward', bytes: 4 },
   { name: 'crossEntropy', direction: 'both', bytes: 8 },
   { name: 'adamW', direction: 'update', bytes: 28 },
 ];
@@ -21,29 +24,53 @@ const titles = {
 };
 const directions = { forward: 'forward', both: 'forward+backward', update: 'update' };
 
-/** Work that goes over rows at the speed of memory. */
+/** Rows whose arrays all lie in the second-level cache, and rows whose every array is larger than a last-level one. */
+const places = [
+  { place: 'in cache', rows: 64, columns: 256 },
+  { place: 'streaming', rows: 65536, columns: 256 },
+];
+const tiny = { rows: 16, columns: 64 };
+
+/** Work that goes over rows at the speed of arithmetic in cache, and of memory elsewhere. */
 export const measure = async (bench, report) => {
-  const torch = await bench.torch('PyTorch', 'rows.py');
-  report.peers(['PyTorch'], torch ? ['PyTorch'] : []);
-  for (const { name, direction, bytes } of work) {
-    const [rows, columns] = sizeOf(name, bench.quick);
-    const { program, tree } = setUps[name](rows, columns, direction);
-    const ours = stateRunner(bench.executor, program, tree);
-    const theirs = torch ? [{ name: 'PyTorch', run: torch.run, pid: torch.pid }] : [];
-    await torch?.case(name, rows, columns, direction);
-    const results = await bench.race([ours, ...theirs]);
-    ours.free();
-    const of = `${titles[name]} ${directions[direction]} [${rows}, ${columns}]`;
-    const elements = rows * columns;
-    report.addTime({ of, metric: 'time', unit: 'ns/element', scale: elements * 1e-9, results });
-    report.addRate({ of, metric: 'bandwidth', unit: 'GB/s', amount: (elements * bytes) / 1e9, results });
+  // The loops are written for one thread.
+  const handFused = nativePeer('rows_hand.c', { flags: ['-O3', '-march=native', '-lm'] });
+  const field = await bench.field(report, {
+    'hand-fused': (shared) => (shared.threads === 1 ? handFused(shared) : undefined),
+    PyTorch: torch('rows.py'),
+  });
+  for (const { place, ...size } of places) {
+    for (const { name, direction, bytes } of work) {
+      const { rows, columns } = bench.quick ? tiny : size;
+      const elements = rows * columns;
+      const { program, tree } = setUps[name](rows, columns, direction);
+      const ours = stateRunner(bench.executor, program, tree);
+      const copy = place === 'streaming' ? [copyRunner(bench, elements * bytes)] : [];
+      const results = await field.race([ours, ...copy], [name, rows, columns, direction]);
+      ours.free();
+      const of = `${titles[name]} ${directions[direction]} [${rows}, ${columns}], ${place}`;
+      report.addTime({ of, metric: 'time', unit: 'ns/element', scale: elements * 1e-9, results });
+      if (place === 'streaming') addBandwidths(report, { of, moved: elements * bytes, results });
+    }
   }
+  report.note('"hand-fused" are the loops of bench/peers/rows_hand.c, compiled for this processor.');
 };
 
-const sizeOf = (name, quick) => {
-  if (quick) return [16, 32];
-  if (name === 'adamW') return [2048, 2048];
-  return [4096, name === 'softmax' ? 512 : 256];
+/** What memory gives a copy of as many bytes as the work moves, read and written counted. */
+const copyRunner = ({ addon, threads, quick }, bytes) => ({
+  name: 'copy',
+  run: async (n) => (n * bytes) / ((await addon.probe('copy', quick ? 0.001 : 0.03, threads, bytes)) * 1e9),
+});
+
+const addBandwidths = (report, { of, moved, results }) => {
+  report.addRate({ of, metric: 'bandwidth', unit: 'GB/s', amount: moved / 1e9, results });
+  report.add({
+    of,
+    metric: 'share of the copy bandwidth',
+    unit: '1',
+    nonet: results.get('copy').seconds / results.get('nonet').seconds,
+    better: 'more',
+  });
 };
 
 /** A function of x and parameters, alone or with its gradients by a given cotangent of its result. */
@@ -92,13 +119,14 @@ const setUps = {
     () => ({}),
     (x) => ops.gelu(x),
   ),
-  crossEntropy: (rows, columns) => {
+  crossEntropy: (rows, columns, direction) => {
     const mean = (logits, targets) => {
       const truth = ops.reshape(ops.takeAlong(logits, ops.expandDims(targets, -1)), [rows]);
       return ops.mean(ops.sub(ops.logSumExp(logits), truth));
     };
     const program = compile(
       ({ logits, targets }) => {
+        if (direction === 'forward') return { state: { loss: mean(logits, targets) } };
         const [loss, gradient] = valueAndGrad((x) => mean(x, targets))(logits);
         return { state: { loss, gradient } };
       },

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from model import Transformer
-from protocol import serve
+from protocol import serve_torch
 
 
 def prepare(*sizes):
@@ -22,4 +22,4 @@ def prepare(*sizes):
     return generate
 
 
-serve(prepare)
+serve_torch(prepare)

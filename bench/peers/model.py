@@ -6,6 +6,16 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
+def attention(q, k, v, mask):
+    """Of [batch, heads, length, size]; the mask is the causal one or None. Fused where PyTorch can."""
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=mask is not None)
+    scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
+    if mask is not None:
+        scores = scores + mask
+    return F.softmax(scores, -1) @ v
+
+
 class Block(nn.Module):
     def __init__(self, width, heads, inner, bias):
         super().__init__()
@@ -25,10 +35,7 @@ class Block(nn.Module):
             keys, values, at = cache
             keys[:, :, at : at + length], values[:, :, at : at + length] = k, v
             k, v = keys[:, :, : at + length], values[:, :, : at + length]
-        scores = (q * (1 / math.sqrt(width // self.heads))) @ k.transpose(-2, -1)
-        if mask is not None:
-            scores = scores + mask
-        attended = (F.softmax(scores, -1) @ v).transpose(1, 2).reshape(batch, length, width)
+        attended = attention(q, k, v, mask).transpose(1, 2).reshape(batch, length, width)
         x = x + self.out(attended)
         return x + self.down(F.gelu(self.up(self.feed_norm(x)), approximate="tanh"))
 

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
  * A peer in a process of its own that stays alive, so that its samples can alternate with ours. Lines it reads and answers:
  *
  *     (start)         ready VERSION
- *     case WORDS...   ok
+ *     case WORDS...   ok, or "failed REASON" where it cannot do that case but perhaps another one
  *     run N           seconds that N repetitions took
  */
 export const startPeer = async ({ command, args = [], env }) => {
@@ -35,7 +35,10 @@ export const startPeer = async ({ command, args = [], env }) => {
   return {
     version,
     pid: child.pid,
-    case: (...words) => ask(`case ${words.join(' ')}`),
+    case: async (...words) => {
+      const line = await ask(`case ${words.join(' ')}`);
+      if (line !== 'ok') throw new Error(`peer ${args[0] ?? command}: ${line}`);
+    },
     run: async (n) => {
       const line = await ask(`run ${n}`);
       const seconds = Number(line);

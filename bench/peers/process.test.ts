@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 interface Peer {
   readonly version: string;
-  case(...words: unknown[]): Promise<string>;
+  case(...words: unknown[]): Promise<void>;
   run(n: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -24,8 +24,15 @@ describe('startPeer', () => {
   it('sets up cases and takes samples in one process', async () => {
     const peer = await peerOf(`(line) => console.log(line.startsWith('case') ? 'ok' : line.split(' ')[1] / 4)`);
     expect(peer.version).toBe('1.2');
-    expect(await peer.case(1, 2)).toBe('ok');
+    await peer.case(1, 2);
     expect([await peer.run(1), await peer.run(8)]).toEqual([0.25, 2]);
+    await peer.close();
+  });
+
+  it('hears that a peer cannot do a case and can go on with another', async () => {
+    const peer = await peerOf(`(line) => console.log(line === 'case big' ? 'failed no room' : 'ok')`);
+    await expect(peer.case('big')).rejects.toThrow('failed no room');
+    await peer.case('small');
     await peer.close();
   });
 

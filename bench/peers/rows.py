@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from protocol import serve
+from protocol import serve_torch
 
 
 def rms_norm(x, weight):
@@ -21,9 +21,11 @@ FUNCTIONS = {
 }
 
 
-def cross_entropy(rows, columns):
-    logits = torch.randn(rows, columns, requires_grad=True)
+def cross_entropy(rows, columns, both):
+    logits = torch.randn(rows, columns, requires_grad=both)
     targets = torch.randint(0, columns, (rows,))
+    if not both:
+        return lambda: F.cross_entropy(logits, targets)
     return lambda: torch.autograd.grad(F.cross_entropy(logits, targets), logits)
 
 
@@ -35,12 +37,12 @@ def adam_w(rows, columns):
 
 def prepare(name, rows, columns, direction):
     rows, columns = int(rows), int(columns)
+    both = direction == "both"
     if name == "crossEntropy":
-        return cross_entropy(rows, columns)
+        return cross_entropy(rows, columns, both)
     if name == "adamW":
         return adam_w(rows, columns)
     function, vectors = FUNCTIONS[name]
-    both = direction == "both"
     inputs = [torch.randn(rows, columns), *(torch.randn(columns) for _ in range(vectors))]
     inputs = [tensor.requires_grad_(both) for tensor in inputs]
     gradient = torch.randn(rows, columns)
@@ -49,4 +51,4 @@ def prepare(name, rows, columns, direction):
     return lambda: function(*inputs)
 
 
-serve(prepare)
+serve_torch(prepare)
