@@ -58,6 +58,7 @@
         # A worker that ends unloads the addon; the pool's threads would go on running code that is no longer mapped.
         ['OS=="linux"', { 'ldflags': ['-Wl,-z,nodelete'] }],
         ['target_arch=="x64"', { 'dependencies': ['kernels_avx2', 'kernels_avx512'] }],
+        ['target_arch=="arm64"', { 'dependencies': ['kernels_neon'] }],
       ],
     },
   ],
@@ -79,6 +80,18 @@
           'cflags_cc!': ['-O2', '-std=gnu++17', '-std=gnu++20'],
           'cflags_cc': ['<@(kernel_flags)', '<@(avx512_flags)'],
           'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<@(kernel_flags)', '<@(avx512_flags)'] },
+        },
+      ],
+    }],
+    ['target_arch=="arm64"', {
+      'targets': [
+        {
+          'target_name': 'kernels_neon',
+          'type': 'static_library',
+          'sources': ['src/kernels/isa_neon.cpp'],
+          'cflags_cc!': ['-O2', '-std=gnu++17', '-std=gnu++20'],
+          'cflags_cc': ['<@(kernel_flags)'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<@(kernel_flags)'] },
         },
       ],
     }],

@@ -5,6 +5,8 @@ void testMath_baseline();
 #if defined(__x86_64__)
 void testMath_avx2();
 void testMath_avx512();
+#elif defined(__aarch64__)
+void testMath_neon();
 #endif
 
 static void run(const nonet::KernelTable& table, void (*math)()) {
@@ -21,6 +23,8 @@ int main() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw"))
     run(*nonet::kernelTable_avx512(), testMath_avx512);
+#elif defined(__aarch64__)
+  run(*nonet::kernelTable_neon(), testMath_neon);
 #endif
   printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
   return failures ? 1 : 0;

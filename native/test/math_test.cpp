@@ -5,6 +5,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(NONET_ISA_NEON)
+#include <arm_neon.h>
 #endif
 
 #include "check.h"

@@ -1,30 +1,65 @@
 #!/bin/sh
-# Builds the kernels and their test outside of the addon and runs it. Usage: native/test/run.sh [build folder]
+# Builds the kernels and their test outside of the addon and runs it.
+# Usage: native/test/run.sh [--target aarch64] [--sanitize] [build folder]
+#   --target aarch64   for another processor: Debian's cross compiler, and qemu to run what it made
+#   --sanitize         with AddressSanitizer and UBSan, and less optimised
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 kernels=$here/../src/kernels
-out=${1:-${TMPDIR:-/tmp}/nonet-kernel-test}
+machine=$(uname -m)
+target=$machine
+sanitize=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --target) target=${2:?--target needs a processor, such as aarch64}; shift 2 ;;
+    --sanitize) sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all -g1"; shift ;;
+    -*) echo "run.sh does not know $1; it takes [--target aarch64] [--sanitize] [build folder]" >&2; exit 2 ;;
+    *) break ;;
+  esac
+done
+out=${1:-${TMPDIR:-/tmp}/nonet-kernel-test-$target${sanitize:+-sanitize}}
 mkdir -p "$out"
-cxx=${CXX:-g++}
-flags="-O3 -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wno-unused-function -Wno-psabi -Wno-maybe-uninitialized -Wno-uninitialized"
 
-isas=baseline
-[ "$(uname -m)" = x86_64 ] && isas="baseline avx2 avx512"
+cxx=${CXX:-g++}
+nm=nm
+emulator=
+if [ "$target" != "$machine" ]; then
+  cxx=$target-linux-gnu-g++
+  nm=$target-linux-gnu-nm
+  emulator="qemu-$target -L /usr/$target-linux-gnu"
+  for tool in "$cxx" "qemu-$target"; do
+    command -v "$tool" >/dev/null && continue
+    echo "$tool is missing. On Debian: apt-get install g++-$target-linux-gnu qemu-user" >&2
+    exit 1
+  done
+fi
+optimise=-O3
+[ -n "$sanitize" ] && optimise=-O1
+flags="$optimise -std=c++17 -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wno-unused-function -Wno-psabi -Wno-maybe-uninitialized -Wno-uninitialized $sanitize"
+
+case $target in
+  x86_64) isas="baseline avx2 avx512" ;;
+  aarch64) isas="baseline neon" ;;
+  *) isas=baseline ;;
+esac
 for isa in $isas; do
   case $isa in
     avx2) cpu="-mavx2 -mfma -DNONET_ISA_AVX2" ;;
     avx512) cpu="-mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mprefer-vector-width=512 -DNONET_ISA_AVX512" ;;
+    neon) cpu=-DNONET_ISA_NEON ;;
     *) cpu= ;;
   esac
   $cxx $flags $cpu -fno-exceptions -fno-rtti -c "$kernels/isa_$isa.cpp" -o "$out/isa_$isa.o"
   $cxx $flags $cpu -DNONET_ISA_NAMESPACE=$isa -c "$here/math_test.cpp" -o "$out/math_$isa.o"
   # An archive may define its table's getter and nothing else, weak symbols least of all.
-  shared=$(nm --defined-only --extern-only "$out/isa_$isa.o" | grep -v "kernelTable_$isa" || true)
-  if [ -n "$shared" ]; then
+  shared=$($nm --defined-only --extern-only "$out/isa_$isa.o" | grep -v "kernelTable_$isa" || true)
+  if [ -n "$shared" ] && [ -z "$sanitize" ]; then
     echo "isa_$isa.o defines symbols that another archive may share:"
     echo "$shared"
     exit 1
   fi
 done
-$cxx -O2 -std=c++17 -Wall -ffp-contract=off "$here/kernels_test.cpp" "$here/gemm_test.cpp" "$here/attention_test.cpp" "$out"/isa_*.o "$out"/math_*.o -o "$out/kernels_test"
-"$out/kernels_test"
+objects=
+for isa in $isas; do objects="$objects $out/isa_$isa.o $out/math_$isa.o"; done
+$cxx -O2 -std=c++17 -Wall -ffp-contract=off $sanitize "$here/kernels_test.cpp" "$here/gemm_test.cpp" "$here/attention_test.cpp" $objects -o "$out/kernels_test"
+$emulator "$out/kernels_test"

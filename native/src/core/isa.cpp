@@ -24,6 +24,8 @@ std::vector<const KernelTable*> availableTables() {
     tables.push_back(kernelTable_avx512());
   }
   if (avx2) tables.push_back(kernelTable_avx2());
+#elif defined(__aarch64__)
+  tables.push_back(kernelTable_neon());  // every 64-bit ARM processor has it
 #endif
   tables.push_back(kernelTable_baseline());
   return tables;

@@ -4,6 +4,8 @@
 
 #if defined(NONET_ISA_AVX512)
 constexpr int kTileRows = 14;  // 14 x 2 accumulators + 2 of B + 1 broadcast of 32 registers
+#elif defined(NONET_ISA_NEON)
+constexpr int kTileRows = 12;  // 12 x 2 + 2 + 1 of 32
 #else
 constexpr int kTileRows = 6;  // 6 x 2 + 2 + 1 of 16
 #endif

@@ -1,5 +1,5 @@
-// The whole of one instruction set's kernels. isa_<name>.cpp defines NONET_ISA_NAMESPACE (and NONET_ISA_AVX512 or
-// NONET_ISA_AVX2) and includes this; each is compiled with its own flags.
+// The whole of one instruction set's kernels. isa_<name>.cpp defines NONET_ISA_NAMESPACE (and NONET_ISA_AVX512,
+// NONET_ISA_AVX2 or NONET_ISA_NEON) and includes this; each is compiled with its own flags.
 //
 // Everything but the table's getter has internal linkage: were two archives to share a symbol, the linker might keep
 // the AVX-512 body and a plain CPU would run it. So no std:: templates in kernel headers, and system headers only here.
@@ -10,6 +10,8 @@
 #include <time.h>
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
+#elif defined(NONET_ISA_NEON)
+#include <arm_neon.h>
 #endif
 
 #include "table.h"
@@ -40,9 +42,7 @@ KernelTable makeTable() {
   KernelTable t{};
   t.isa = NONET_STRING(NONET_ISA_NAMESPACE);
   t.vectorFloats = kFloats;
-#if defined(NONET_ISA_AVX512) || defined(NONET_ISA_AVX2)
-  t.fusedMultiplyAdd = true;
-#endif
+  t.fusedMultiplyAdd = kFusedMultiplyAdd;
   t.fmaProbe = fmaProbe;
   addGemmKernels(t);
   addAttentionKernels(t);

@@ -74,7 +74,7 @@ struct RotaryArgs {
 // Scratch buffers are per thread, aligned to 64 bytes, their contents of no meaning between calls. Every size and task
 // function looks at shapes and flags only, never at data pointers (but for whether packedB is null).
 struct KernelTable {
-  const char* isa;        // "avx512", "avx2" or "baseline"
+  const char* isa;        // "avx512", "avx2", "neon" or "baseline"
   int vectorFloats;       // floats in a vector
   bool fusedMultiplyAdd;  // whether fma_ rounds once
 
@@ -116,6 +116,8 @@ const KernelTable* kernelTable_baseline();
 #if defined(__x86_64__) || defined(_M_X64)
 const KernelTable* kernelTable_avx2();
 const KernelTable* kernelTable_avx512();
+#elif defined(__aarch64__)
+const KernelTable* kernelTable_neon();
 #endif
 
 }  // namespace nonet

@@ -1,7 +1,7 @@
 // Vectors of one register, written once for every instruction set with the GCC/Clang vector extensions.
 //
 // Included inside `namespace nonet::<isa>` (see isa_body.h), so it includes nothing itself. `NONET_ISA_*` picks the
-// width: 16 floats with AVX-512, 8 with AVX2+FMA, 4 in the baseline. Plain `a * b + c` is never fused (the whole addon
+// width: 16 floats with AVX-512, 8 with AVX2+FMA, 4 with NEON and in the baseline. Plain `a * b + c` is never fused (the whole addon
 // is built with -ffp-contract=off); `fma_` is the only way to a fused multiply-add, so that a fused kernel and the
 // chain of primitives it stands for round alike. The baseline has no fused form: there `fma_` rounds twice.
 #pragma once
@@ -16,6 +16,12 @@ constexpr int kFloats = 8;
 constexpr int kFloats = 4;
 #endif
 constexpr int kDoubles = kFloats / 2;
+
+#if defined(NONET_ISA_AVX512) || defined(NONET_ISA_AVX2) || defined(NONET_ISA_NEON)
+constexpr bool kFusedMultiplyAdd = true;
+#else
+constexpr bool kFusedMultiplyAdd = false;
+#endif
 
 typedef float Floats __attribute__((vector_size(kFloats * 4)));
 typedef int32_t Ints __attribute__((vector_size(kFloats * 4)));
@@ -72,6 +78,18 @@ NONET_INLINE Floats max_(Floats a, Floats b) { return (Floats)_mm256_max_ps((__m
 NONET_INLINE Floats min_(Floats a, Floats b) { return (Floats)_mm256_min_ps((__m256)a, (__m256)b); }
 NONET_INLINE Floats sqrt_(Floats a) { return (Floats)_mm256_sqrt_ps((__m256)a); }
 NONET_INLINE Doubles sqrt_(Doubles a) { return (Doubles)_mm256_sqrt_pd((__m256d)a); }
+#elif defined(NONET_ISA_NEON)
+NONET_INLINE Floats fma_(Floats a, Floats b, Floats c) {
+  return (Floats)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+NONET_INLINE Doubles fma_(Doubles a, Doubles b, Doubles c) {
+  return (Doubles)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+// Not vmaxq and vminq: with a NaN on either side those give a NaN.
+NONET_INLINE Floats max_(Floats a, Floats b) { return a > b ? a : b; }
+NONET_INLINE Floats min_(Floats a, Floats b) { return a < b ? a : b; }
+NONET_INLINE Floats sqrt_(Floats a) { return (Floats)vsqrtq_f32((float32x4_t)a); }
+NONET_INLINE Doubles sqrt_(Doubles a) { return (Doubles)vsqrtq_f64((float64x2_t)a); }
 #else
 NONET_INLINE Floats fma_(Floats a, Floats b, Floats c) { return a * b + c; }
 NONET_INLINE Doubles fma_(Doubles a, Doubles b, Doubles c) { return a * b + c; }
@@ -97,20 +115,8 @@ NONET_INLINE Doubles max_(Doubles a, Doubles b) { return a > b ? a : b; }
 NONET_INLINE Doubles min_(Doubles a, Doubles b) { return a < b ? a : b; }
 
 // The scalar forms of the same operations, for row remainders and per-row values; they round as the vectors do.
-NONET_INLINE float fma_(float a, float b, float c) {
-#if defined(NONET_ISA_AVX512) || defined(NONET_ISA_AVX2)
-  return __builtin_fmaf(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
-NONET_INLINE double fma_(double a, double b, double c) {
-#if defined(NONET_ISA_AVX512) || defined(NONET_ISA_AVX2)
-  return __builtin_fma(a, b, c);
-#else
-  return a * b + c;
-#endif
-}
+NONET_INLINE float fma_(float a, float b, float c) { return kFusedMultiplyAdd ? __builtin_fmaf(a, b, c) : a * b + c; }
+NONET_INLINE double fma_(double a, double b, double c) { return kFusedMultiplyAdd ? __builtin_fma(a, b, c) : a * b + c; }
 
 // mask ? a : b per lane; a mask is what a comparison of vectors gives (all bits set or none).
 NONET_INLINE Floats select(Ints mask, Floats a, Floats b) { return mask ? a : b; }
@@ -167,6 +173,8 @@ NONET_INLINE bool anyGreater(Floats a, Floats b) {
   return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ)) != 0;
 #elif defined(__SSE2__)
   return _mm_movemask_ps(_mm_cmpgt_ps((__m128)a, (__m128)b)) != 0;
+#elif defined(NONET_ISA_NEON)
+  return vmaxvq_u32((uint32x4_t)(a > b)) != 0;
 #else
   const Ints greater = a > b;
   int32_t any = 0;

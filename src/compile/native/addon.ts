@@ -69,7 +69,7 @@ export interface NativeAddon {
   resetPeak(): void;
 
   describe(): {
-    /** `avx512`, `avx2` or `baseline`. */
+    /** `avx512`, `avx2`, `neon` or `baseline`. */
     readonly isa: string;
     /** Instruction sets that this CPU has, best first. */
     readonly available: readonly string[];
