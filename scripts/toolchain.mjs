@@ -3,7 +3,7 @@
  * Plain JavaScript on Node built-ins alone, because `npm ci` runs it before anything of ours is built.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,9 +15,10 @@ const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const nodeGyp = join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
 
 /** Runs Node with `args` in the root. `quiet` collects the output instead of showing it. */
-export function runNode(args, { quiet = false } = {}) {
+export function runNode(args, { quiet = false, env = process.env } = {}) {
   const result = spawnSync(process.execPath, args, {
     cwd: root,
+    env,
     stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     encoding: 'utf8',
     maxBuffer: 1 << 28,
@@ -86,6 +87,21 @@ function headerArguments() {
 /** Builds the addon from scratch with the node-gyp of our dependencies. */
 export function buildAddon({ quiet = false } = {}) {
   return runNode([nodeGyp, '-C', native, 'rebuild', '-j', '2', ...headerArguments()], { quiet });
+}
+
+/**
+ * Builds the addon with AddressSanitizer and UBSan in a folder of its own, of the same `binding.gyp`: what the
+ * environment asks of the compiler comes behind the flags that are written there. Files that did not change are not
+ * compiled again.
+ */
+export function buildSanitizedAddon() {
+  const folder = join(native, 'build-sanitize');
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(join(native, 'binding.gyp'), join(folder, 'binding.gyp'));
+  if (!existsSync(join(folder, 'src'))) symlinkSync(join('..', 'src'), join(folder, 'src'));
+  const sanitizers = '-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer';
+  const env = { ...process.env, CXXFLAGS: `${sanitizers} -O1 -g1`, LDFLAGS: sanitizers };
+  return runNode([nodeGyp, '-C', folder, 'configure', 'build', '-j', '2', ...headerArguments()], { env });
 }
 
 /**

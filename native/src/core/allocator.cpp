@@ -15,6 +15,13 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t(2) << 20;
 
+// AddressSanitizer watches what comes from the heap, up to the last byte that was asked for.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kWatched = true;
+#else
+constexpr bool kWatched = false;
+#endif
+
 std::atomic<size_t> current{0}, peak{0};
 
 void countTaken(size_t bytes) {
@@ -48,12 +55,12 @@ uint8_t* mapAligned(size_t length) {
 std::shared_ptr<Memory> Memory::create(size_t bytes, bool zero) {
   if (bytes > (size_t(1) << 47)) failAllocation(bytes);
   std::shared_ptr<Memory> memory(new Memory());
-  if (zero && bytes >= kHugePage) {
+  if (zero && bytes >= kHugePage && !kWatched) {
     memory->mappedBytes_ = (bytes + 4095) / 4096 * 4096;
     memory->data_ = mapAligned(memory->mappedBytes_);  // pages come zeroed
   } else {
     // The heap keeps freed scratch at hand, so that a short run does not pay for fresh pages.
-    const size_t rounded = bytes == 0 ? kAlignment : (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t rounded = kWatched ? bytes : bytes == 0 ? kAlignment : (bytes + kAlignment - 1) / kAlignment * kAlignment;
     void* p = nullptr;
     if (posix_memalign(&p, kAlignment, rounded) != 0) p = nullptr;
     memory->data_ = (uint8_t*)p;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   assemble,
   bool,
@@ -22,6 +22,19 @@ import {
 import { loadAddon, type NativeAddon, type NativeBuffer } from './addon.js';
 
 const addon = loadAddon().addon as NativeAddon;
+
+describe('the build that NONET_ADDON names', () => {
+  it('is the one that is loaded, and a mistake there is not passed over', () => {
+    vi.stubEnv('NONET_ADDON', 'nowhere/nonet.node');
+    try {
+      expect(loadAddon).toThrow(
+        expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining('nowhere') }),
+      );
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+});
 
 const double = (segment: number, count: number, offset = 0): Call => ({
   kernel: kernel.rowProgram,

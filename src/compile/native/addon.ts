@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, NonetError } from '../../core/errors.js';
 
@@ -95,14 +96,17 @@ export interface NativeAddon {
 const addonUrl = new URL('../../../native/build/Release/nonet.node', import.meta.url);
 
 /**
- * Loads the native core. Without a usable build it returns the reason instead; an impossible `NONET_ISA` is the user's
- * mistake and throws.
+ * Loads the native core, or the build of it that `NONET_ADDON` names. Without a usable build it returns the reason
+ * instead; an impossible `NONET_ADDON` or `NONET_ISA` is the user's mistake and throws.
  */
 export const loadAddon = (): { addon: NativeAddon; reason?: undefined } | { addon?: undefined; reason: string } => {
   let raw: NativeAddon;
+  const wanted = process.env.NONET_ADDON;
   try {
-    raw = createRequire(import.meta.url)(fileURLToPath(addonUrl)) as NativeAddon;
+    raw = createRequire(import.meta.url)(wanted ? resolve(wanted) : fileURLToPath(addonUrl)) as NativeAddon;
   } catch (error) {
+    if (wanted)
+      throw new NonetError('E_CONFIG', `NONET_ADDON is '${wanted}', which does not load: ${firstLine(error)}`);
     return { reason: firstLine(error) };
   }
   const addon: NativeAddon = {
