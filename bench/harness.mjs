@@ -6,6 +6,8 @@ const wanted = 25;
 const leastKept = 3;
 const leastRounds = 3;
 const mostRepetitions = 1 << 20;
+/** Seconds of a repetition that needs no second one to be warm. */
+const warm = 2;
 
 /**
  * Measures competitors in turns, so that phases of a noisy machine meet all of them alike.
@@ -50,10 +52,10 @@ export const estimate = (samples, judge, gated) => {
   return { seconds: times[Math.floor(times.length / 3)], kept: kept.length, taken: samples.length, gated };
 };
 
-/** Repetitions that make a sample long enough; runs the competitor at least twice, so that it is warm. */
+/** Repetitions that make a sample long enough; runs a competitor twice, so that it is warm, unless that takes long. */
 const calibrate = async ({ run }, quick) => {
-  await run(1);
-  if (quick) return 1;
+  const first = await run(1);
+  if (quick || first >= warm) return 1;
   let n = 1;
   for (;;) {
     const seconds = await run(n);
