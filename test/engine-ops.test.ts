@@ -98,7 +98,8 @@ const product: Examples = (draw) => {
   const [transposeA, transposeB] = [chance(draw, 2), chance(draw, 2)];
   const a = [...lead, ...(transposeA ? [k, m] : [m, k])];
   const b = [...(chance(draw, 2) ? lead : []), ...(transposeB ? [n, k] : [k, n])];
-  return { operands: [f32(a), f32(b)], attributes: { transposeA, transposeB } };
+  const dtype = chance(draw, 3) ? 'bf16' : 'f32';
+  return { operands: [of(dtype, a), of(dtype, b)], attributes: { transposeA, transposeB } };
 };
 
 const attention =

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "core/bf16_unit.h"
 #include "core/executor.h"
 #include "core/handles.h"
 #include "core/mapping.h"
@@ -155,13 +156,20 @@ Napi::Value resetPeak(const Info& info) {
   return info.Env().Undefined();
 }
 
+Napi::Array arrayOf(Napi::Env env, const std::vector<std::string>& names) {
+  Napi::Array array = Napi::Array::New(env, names.size());
+  for (uint32_t i = 0; i < names.size(); i++) array.Set(i, names[i]);
+  return array;
+}
+
 Napi::Value describe(const Info& info) {
-  const std::vector<std::string> names = availableIsas();
-  Napi::Array available = Napi::Array::New(info.Env(), names.size());
-  for (uint32_t i = 0; i < names.size(); i++) available.Set(i, names[i]);
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("isa", kernels().isa);
-  result.Set("available", available);
+  result.Set("available", arrayOf(info.Env(), availableIsas()));
+  result.Set("bf16", bf16Gemm().name);
+  std::vector<std::string> units;
+  for (const Bf16Gemm* unit : availableBf16()) units.push_back(unit->name);
+  result.Set("availableBf16", arrayOf(info.Env(), units));
   result.Set("cpu", cpuName());
   result.Set("threads", (double)availableThreads());
   return result;

@@ -57,3 +57,5 @@ struct Buffer {
 
 void testGemm(const nonet::KernelTable& table);
 void testAttention(const nonet::KernelTable& table);
+void testBf16(const nonet::KernelTable& table);
+void testBf16Units();

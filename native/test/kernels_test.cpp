@@ -14,6 +14,7 @@ static void run(const nonet::KernelTable& table, void (*math)()) {
   math();
   testGemm(table);
   testAttention(table);
+  testBf16(table);
 }
 
 int main() {
@@ -26,6 +27,7 @@ int main() {
 #elif defined(__aarch64__)
   run(*nonet::kernelTable_neon(), testMath_neon);
 #endif
+  testBf16Units();
   printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
   return failures ? 1 : 0;
 }

@@ -76,6 +76,18 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
       code: [{ op: 25, dst: 1, a: 0 }],
     }),
   ],
+  gemmBf16: [
+    {
+      kernel: kernel.gemmBf16,
+      operands: [at(read), at(read, 1), at(written), at(whole)],
+      params: [8, 9, 10, 10, 0, 9, 0, 9, 1, 1, 0, 0, 0, 0, 0, 0, 4],
+    },
+    {
+      kernel: kernel.gemmBf16,
+      operands: [at(read), at(read, 1), at(written)],
+      params: [4, 5, 6, 4, 1, 6, 1, 5, 2, 3, 72, 24, 90, 30, 60, 20, 0],
+    },
+  ],
   packWeights: [{ kernel: kernel.packWeights, operands: [at(read), at(written)], params: [9, 20, 20, 0] }],
   'row program of elements': [
     rowProgram([at(read), at(written), at(whole), at(written, 2), at(written, 3), at(result)], {

@@ -19,6 +19,9 @@ export interface Bandwidth {
 export interface NativeReport {
   readonly isa: string;
   readonly available: readonly string[];
+  /** What carries out products of bf16 matrices, and what of that the processor has, best first. */
+  readonly bf16: string;
+  readonly availableBf16: readonly string[];
   readonly threads: number;
   /** Fused multiply-adds in registers, GFLOP/s on one thread. */
   readonly fma: number;
@@ -64,7 +67,7 @@ export const machineReport = async (seconds = 0.15): Promise<MachineReport> => {
 };
 
 const nativeReport = async (addon: NativeAddon, seconds: number): Promise<NativeReport> => {
-  const { isa, available, threads } = addon.describe();
+  const { isa, available, bf16, availableBf16, threads } = addon.describe();
   const fma = await addon.probe('fma', seconds, 1);
   const gemm = await gemmRate(addon, 1, seconds);
   const bandwidths: Bandwidth[] = [];
@@ -76,7 +79,7 @@ const nativeReport = async (addon: NativeAddon, seconds: number): Promise<Native
     threads < 2
       ? null
       : { ...(await measureSecondThread(addon, seconds)), gemm: (await gemmRate(addon, 2, seconds)) / gemm };
-  return { isa, available, threads, fma, gemm, gemmSize, bandwidths, secondThread };
+  return { isa, available, bf16, availableBf16, threads, fma, gemm, gemmSize, bandwidths, secondThread };
 };
 
 /** GFLOP/s of a product as programs do it, its result summed so that nothing but a number comes back. */

@@ -1,6 +1,6 @@
 import { NonetError } from '../core/errors.js';
 import { type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
-import { add, iota, less, reshape, select } from '../tensor/index.js';
+import { add, cast, iota, less, reshape, select } from '../tensor/index.js';
 import { describeType, isFloat } from '../tensor/types.js';
 import { latest, type Rebuilt, withRebuilt } from './rebuilt.js';
 
@@ -21,7 +21,7 @@ export const backward = (
   const rebuilt: Rebuilt = new Map();
   const accumulate = (tensor: Tensor, cotangent: Tensor): void => {
     const before = flowing.get(tensor);
-    flowing.set(tensor, before ? add(before, cotangent) : cotangent);
+    flowing.set(tensor, before ? inArithmetic(cotangent, (more) => add(cast(before, more.dtype), more)) : cotangent);
   };
   outputs.forEach((output, i) => {
     const cotangent = cotangents[i];
@@ -89,8 +89,13 @@ const isBoundedBy = (extent: Tensor, { node }: Tensor): boolean => {
 const liveRows = (extent: Tensor, x: Tensor, otherwise: number): Tensor => {
   const [rows, ...rest] = x.shape;
   if (rows === undefined || !isFloat(x.dtype)) return x;
-  return select(less(reshape(iota(rows), [rows, ...rest.map(() => 1)]), extent), x, otherwise);
+  const live = less(reshape(iota(rows), [rows, ...rest.map(() => 1)]), extent);
+  return inArithmetic(x, (values) => select(live, values, otherwise));
 };
+
+/** bf16 is a type of storage: what is computed with it is computed in f32 and rounded back. */
+const inArithmetic = (x: Tensor, compute: (x: Tensor) => Tensor): Tensor =>
+  x.dtype === 'bf16' ? cast(compute(cast(x, 'f32')), 'bf16') : compute(x);
 
 const gradientOf = (node: Node, cotangents: readonly (Tensor | null)[]): readonly (Tensor | null)[] => {
   if (node.op.gradient) {

@@ -29,5 +29,6 @@ std::unique_ptr<Instruction> decodeGuard(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeCheckFinite(InstructionReader& reader);
 std::unique_ptr<Instruction> decodePoison(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeRotary(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeGemmBf16(InstructionReader& reader);
 
 }  // namespace nonet

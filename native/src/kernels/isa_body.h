@@ -32,6 +32,7 @@ namespace {
 #include "gemm_pack.h"
 #include "gemm_few_rows.h"
 #include "gemm.h"
+#include "gemm_bf16.h"
 #include "attention_pack.h"
 #include "attention_forward.h"
 #include "attention_backward.h"
@@ -45,6 +46,7 @@ KernelTable makeTable() {
   t.fusedMultiplyAdd = kFusedMultiplyAdd;
   t.fmaProbe = fmaProbe;
   addGemmKernels(t);
+  t.bf16 = &kWidenedGemm;
   addAttentionKernels(t);
   t.rotary = rotary;
   addRowKernels(t);

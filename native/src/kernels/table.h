@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bf16.h"
 #include "moves.h"
 #include "row_program.h"
 
@@ -92,6 +93,9 @@ struct KernelTable {
   // aligned to 64); colBegin must be a multiple of gemmPanelColumns. Ranges may be packed by different threads.
   size_t (*gemmPackedBytes)(long k, long n);
   void (*gemmPackB)(const float* b, long ldb, bool transB, long k, long n, float* packed, long colBegin, long colEnd);
+
+  // Products of bf16 matrices in float32 tiles; see bf16.h for the units that do it better.
+  const Bf16Gemm* bf16;
 
   // Attention. Tasks [taskBegin, taskEnd) of attention*Tasks(args); tasks write disjoint memory.
   long (*attentionForwardTasks)(const AttentionArgs& args);

@@ -12,6 +12,8 @@ const native = {
   isa: 'avx2',
   available: ['avx2', 'baseline'],
   threads: 2,
+  bf16: 'avx512bf16',
+  availableBf16: ['avx512bf16', 'f32', 'emulated-amx', 'emulated-avx512bf16'],
   fma: 100,
   gemm: 75,
   gemmSize: 768,
@@ -23,6 +25,9 @@ describe('doctorReport', () => {
   it('tells what was chosen and what was measured', () => {
     const text = doctorReport({ ...machine, native });
     expect(text).toMatch(/engine +native, avx2 \(this processor has avx2, baseline\)/);
+    expect(text).toMatch(
+      /bf16 products +AVX512-BF16 dot products \(here are AVX512-BF16 dot products, f32 kernels, widened on the way\)/,
+    );
     expect(text).toMatch(/GEMM +75\.0 GFLOP\/s, one thread, 768 x 768: 75\.0% of the peak/);
     expect(text).toMatch(/16\.4 kB +90\.0 GB\/s read, 120 GB\/s copied/);
     expect(text).toMatch(

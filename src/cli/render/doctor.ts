@@ -25,6 +25,7 @@ const nativeFacts = (native: NativeReport): [string, string][] => {
   const { fma, gemm, gemmSize, bandwidths, secondThread } = native;
   const size = `${gemmSize} x ${gemmSize}`;
   return [
+    ['bf16 products', bf16Products(native)],
     ['FMA peak', `${formatRate(fma * 1e9, 'FLOP')}, one thread`],
     ['GEMM', `${formatRate(gemm * 1e9, 'FLOP')}, one thread, ${size}: ${formatPercent(gemm / fma)} of the peak`],
     ...bandwidths.map(({ bytes, read, copy }): [string, string] => [
@@ -39,6 +40,18 @@ const nativeFacts = (native: NativeReport): [string, string][] => {
           `${times(secondThread.l3)} from L3, ${times(secondThread.memory)} from memory`,
     ],
   ];
+};
+
+const carriers: Readonly<Record<string, string>> = {
+  amx: 'AMX tiles',
+  avx512bf16: 'AVX512-BF16 dot products',
+  f32: 'f32 kernels, widened on the way',
+};
+
+/** Emulations of units are for tests: named when they are what runs, not offered. */
+const bf16Products = ({ bf16, availableBf16 }: NativeReport): string => {
+  const offered = availableBf16.filter((name) => name in carriers).map((name) => carriers[name]);
+  return `${carriers[bf16] ?? bf16} (here are ${offered.join(', ')})`;
 };
 
 const times = (factor: number): string => `${factor.toFixed(2)}x`;

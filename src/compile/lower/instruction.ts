@@ -22,6 +22,7 @@ export const kernels = {
   checkFinite: 16,
   poison: 17,
   rotary: 18,
+  gemmBf16: 19,
 } as const;
 
 export type KernelName = keyof typeof kernels;

@@ -160,7 +160,8 @@ const onlyF32 = new Set([
 
 /** Throws `E_SHAPE` for operands that the reference executor computes but no native kernel does. */
 export const requireKernel = ({ op, inputs }: Node): void => {
-  const other = inputs.find(({ dtype }) => isFloat(dtype) && dtype !== 'f32');
+  const products = op.name === 'matmul';
+  const other = inputs.find(({ dtype }) => isFloat(dtype) && dtype !== 'f32' && !(products && dtype === 'bf16'));
   if (!other || !onlyF32.has(op.name)) return;
   throw new NonetError(
     'E_SHAPE',

@@ -50,19 +50,43 @@ const lowerShared = (
   const strided = wished && elementCount(c.shape) > 0 && rowStride(wished) !== undefined;
   const out = builder.output(c, { strided: !!strided });
   const ldc = rowStride(out) ?? n;
-  const packed = !left.transposed && m >= packFromRows ? packWeights(builder, b, right, k, n, node) : undefined;
+  const half = a.dtype === 'bf16';
+  const packed =
+    !half && !left.transposed && m >= packFromRows ? packWeights(builder, b, right, k, n, node) : undefined;
   const { extent } = node;
-  const unit = extent ? m / (c.shape[0] ?? 1) : 0;
-  return builder.emit(
-    'gemm',
-    [left.place, packed ?? right.place, placeOf(out), extent ? placeOf(builder.contiguous(extent)) : null],
-    [
-      ...[m, n, k, left.leading, left.transposed ? 1 : 0],
-      ...(packed ? [n, 0, 1] : [right.leading, right.transposed ? 1 : 0, 0]),
-      ...[ldc, 0, 1, 1, 0, 0, 0, 0, 0, 0, unit, 0],
-    ],
-    [node],
-  );
+  const shape = { m, n, k, ldc, batch: [1, 1, 0, 0, 0, 0, 0, 0], unit: extent ? m / (c.shape[0] ?? 1) : 0 };
+  const last = extent ? placeOf(builder.contiguous(extent)) : null;
+  if (packed) {
+    const weights = { place: packed, leading: n, transposed: false };
+    return emitProduct(builder, node, [left, weights, placeOf(out), last], { ...shape, packed: true });
+  }
+  return emitProduct(builder, node, [left, right, placeOf(out), last], shape);
+};
+
+interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly ldc: number;
+  /** Two sizes, then a pair of strides for each of A, B and C. */
+  readonly batch: readonly number[];
+  /** Rows of C per unit of the extent; 0 without one. */
+  readonly unit: number;
+  readonly packed?: boolean;
+}
+
+/** Products of bf16 operands have a kernel of their own: neither packed beforehand nor with a row program attached. */
+const emitProduct = (
+  builder: Builder,
+  node: Node,
+  [A, B, out, extent]: readonly [Matrix, Matrix, Place, Place | null],
+  { m, n, k, ldc, batch, unit, packed = false }: ProductShape,
+): Instruction => {
+  const operands = [A.place, B.place, out, extent];
+  const sides = [m, n, k, A.leading, A.transposed ? 1 : 0, B.leading, B.transposed ? 1 : 0];
+  return node.inputs[0]!.dtype === 'bf16'
+    ? builder.emit('gemmBf16', operands, [...sides, ldc, ...batch, unit], [node])
+    : builder.emit('gemm', operands, [...sides, packed ? 1 : 0, ldc, 0, ...batch, unit, 0], [node]);
 };
 
 const packWeights = (builder: Builder, b: Tensor, right: Matrix, k: number, n: number, node: Node): Place => {
@@ -167,25 +191,13 @@ const lowerBatched = (
   const strides = batch.strides.map((list) => [...new Array<number>(2 - list.length).fill(0), ...list]);
   const [A, B] = [matrixOf(left, transposeA)!, matrixOf(right, transposeB)!];
   if (!isContiguous(out)) throw new Error('batched products are written without gaps');
-  return builder.emit(
-    'gemm',
-    [A.place, B.place, placeOf(out), null],
-    [
-      m,
-      n,
-      k,
-      A.leading,
-      A.transposed ? 1 : 0,
-      B.leading,
-      B.transposed ? 1 : 0,
-      0,
-      n,
-      0,
-      ...sizes,
-      ...strides.flat(),
-      0,
-      0,
-    ],
-    [node],
-  );
+  const steps = strides.flat();
+  return emitProduct(builder, node, [A, B, placeOf(out), null], {
+    m,
+    n,
+    k,
+    ldc: n,
+    batch: [...sizes, ...steps],
+    unit: 0,
+  });
 };

@@ -30,7 +30,8 @@ export interface NativeRunResult {
 
 /**
  * The native core. Everything throws (or rejects with) a `NonetError`: `E_PROGRAM` for a program or call that it refuses,
- * `E_MEMORY` when the system has no room, `E_FILE` from `mapFile`, `E_CONFIG` for an impossible `NONET_ISA`. Functions
+ * `E_MEMORY` when the system has no room, `E_FILE` from `mapFile`, `E_CONFIG` for an impossible `NONET_ISA` or
+ * `NONET_BF16`. Functions
  * do not depend on `this`.
  */
 export interface NativeAddon {
@@ -74,6 +75,12 @@ export interface NativeAddon {
     readonly isa: string;
     /** Instruction sets that this CPU has, best first. */
     readonly available: readonly string[];
+    /**
+     * What carries out products of bf16 matrices: `amx`, `avx512bf16`, `f32` (widened on the way into the f32 kernels), or
+     * an emulation of a unit, for tests.
+     */
+    readonly bf16: string;
+    readonly availableBf16: readonly string[];
     readonly cpu: string;
     /** Hardware threads that this process may use. */
     readonly threads: number;
@@ -97,7 +104,7 @@ const addonUrl = new URL('../../../native/build/Release/nonet.node', import.meta
 
 /**
  * Loads the native core, or the build of it that `NONET_ADDON` names. Without a usable build it returns the reason
- * instead; an impossible `NONET_ADDON` or `NONET_ISA` is the user's mistake and throws.
+ * instead; an impossible `NONET_ADDON`, `NONET_ISA` or `NONET_BF16` is the user's mistake and throws.
  */
 export const loadAddon = (): { addon: NativeAddon; reason?: undefined } | { addon?: undefined; reason: string } => {
   let raw: NativeAddon;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Tensor } from '../graph.js';
 import { elementCount } from '../types.js';
+import { cast, roundToBfloat16 } from './cast.js';
 import { array, evaluateFunction } from './evaluate-graph.js';
 import { matmul, matmulOp } from './matmul.js';
 import { transpose } from './transpose.js';
@@ -72,5 +73,39 @@ describe('matmul', () => {
     const types = [ramp([2, 3, 4], 7), ramp([4, 5], 5)];
     const outputs = [ramp([2, 3, 5], 1)];
     expect(matmulOp.cost!(types, outputs, { transposeA: false, transposeB: false }).flops).toBe(2 * 2 * 3 * 4 * 5);
+  });
+
+  it('adds products of bf16 values in a wider type, and gives f32', () => {
+    const round = (x: Float64Array) => x.map((value) => roundToBfloat16(value / 7));
+    const a = array(round(ramp([2, 9], 7).data), [2, 9], 'bf16');
+    const b = array(round(ramp([9, 3], 5).data), [9, 3], 'bf16');
+    const [wide, product] = evaluateFunction(
+      (x, y) => [matmul(cast(x!, 'f32'), cast(y!, 'f32')), matmul(x!, y!)],
+      a,
+      b,
+    );
+    expect(product!.dtype).toBe('f32');
+    expect([...product!.data]).toEqual([...wide!.data]);
+  });
+
+  it('has gradients of bf16 operands in bf16: products of the rounded cotangent', () => {
+    const a = array(ramp([2, 4], 7).data, [2, 4], 'bf16');
+    const b = array(ramp([4, 3], 5).data, [4, 3], 'bf16');
+    const dy = array(
+      ramp([2, 3], 3).data.map((x) => x / 7),
+      [2, 3],
+    );
+    const rule = (x?: Tensor, y?: Tensor, cotangent?: Tensor) => {
+      const { node } = matmul(x!, y!);
+      const [da, db] = node.op.gradient!(node, [cotangent!]);
+      const half = cast(cast(cotangent!, 'bf16'), 'f32');
+      const [left, right] = [cast(x!, 'f32'), cast(y!, 'f32')];
+      const expected = [matmul(half, right, { transposeB: true }), matmul(left, half, { transposeA: true })];
+      return [da!, db!, ...expected.map((gradient) => cast(gradient, 'bf16'))];
+    };
+    const [da, db, expectedA, expectedB] = evaluateFunction(rule, a, b, dy);
+    expect([da!.dtype, db!.dtype]).toEqual(['bf16', 'bf16']);
+    expect([...da!.data]).toEqual([...expectedA!.data]);
+    expect([...db!.data]).toEqual([...expectedB!.data]);
   });
 });

@@ -7,6 +7,7 @@ import {
   sameShape,
   type TensorType,
 } from '../types.js';
+import { cast } from './cast.js';
 import {
   checkDType,
   floats,
@@ -32,7 +33,7 @@ export const matmulOp = primitive<Attributes>({
   linearIn: 1,
   infer: (inputs, { transposeA, transposeB }, fail) => {
     const [a, b] = inputs as Two<TensorType>;
-    for (const operand of inputs) checkDType(operand, floats, 'operands', fail);
+    for (const operand of inputs) checkDType(operand, [...floats, 'bf16'], 'operands', fail);
     if (a.dtype !== b.dtype) fail('operands must have the same dtype; cast() one of them');
     if (a.shape.length < 2 || b.shape.length < 2) fail('operands must have two axes or more; reshape() vectors');
     const lead = a.shape.slice(0, -2);
@@ -42,11 +43,14 @@ export const matmulOp = primitive<Attributes>({
     const [m, k] = matrixSizes(a.shape, transposeA);
     const [inner, n] = matrixSizes(b.shape, transposeB);
     if (k !== inner) fail(`the inner sizes must be equal: ${k} in a, ${inner} in b`);
-    return [{ shape: [...lead, m, n], dtype: a.dtype }];
+    return [{ shape: [...lead, m, n], dtype: a.dtype === 'bf16' ? 'f32' : a.dtype }];
   },
-  gradient: gradientRule<Attributes>((dy, node) => {
+  gradient: gradientRule<Attributes>((cotangent, node) => {
     const [a, b] = node.inputs as Two<Tensor>;
-    return [gradientOfA(dy, b, node.attributes), gradientOfB(dy, a, b, node.attributes)];
+    // Of bf16 operands all three products are bf16 products: the cotangent is rounded for them, and each gradient to
+    // the type of its operand. f32 operands cast nothing.
+    const dy = cast(cotangent, a.dtype);
+    return [cast(gradientOfA(dy, b, node.attributes), a.dtype), cast(gradientOfB(dy, a, b, node.attributes), b.dtype)];
   }),
   evaluate: (inputs, { transposeA, transposeB }, [output]) => {
     const [a, b] = inputs as Two<ReferenceArray>;
@@ -72,7 +76,8 @@ export const matmulOp = primitive<Attributes>({
 
 /**
  * Matrix product over the last two axes. `a` is [..., M, K] (with `transposeA` stored [..., K, M]); `b` is [K, N] (with
- * `transposeB` stored [N, K]), one matrix for all leading axes of `a` or one for each. The result is [..., M, N].
+ * `transposeB` stored [N, K]), one matrix for all leading axes of `a` or one for each. The result is [..., M, N], of the
+ * operands' type; of two bf16 operands, whose products are added in f32, it is f32.
  */
 export const matmul = (a: Tensor, b: Tensor, options: { transposeA?: boolean; transposeB?: boolean } = {}): Tensor =>
   single(matmulOp, [a, b], { transposeA: options.transposeA ?? false, transposeB: options.transposeB ?? false });
