@@ -1,4 +1,16 @@
-import { add, attention, reshape, rotary, scope, split, type Tensor, updateRows } from '../tensor/index.js';
+import {
+  add,
+  attention,
+  broadcastTo,
+  expandDims,
+  reshape,
+  rotary,
+  scope,
+  split,
+  type Tensor,
+  transpose,
+  updateRows,
+} from '../tensor/index.js';
 import { Linear } from './linear.js';
 
 export interface CausalSelfAttentionOptions {
@@ -16,11 +28,20 @@ export interface Rotation {
   readonly sin: Tensor;
 }
 
-/** Keys and values of the positions so far, f32 [batch, length, width] each; keys are already turned. */
+/**
+ * Keys and values of the positions so far, f32 [batch * heads, length, headDim] each; keys are already turned. Those of one
+ * head lie side by side: a new position reads them all, and so reads on and on.
+ */
 export interface KeyValueCache {
   readonly k: Tensor;
   readonly v: Tensor;
 }
+
+/** Cached keys or values of `batch` sequences as attention takes them, [batch, length, heads, headDim]. Nothing moves. */
+export const cachedHeads = (rows: Tensor, batch: number): Tensor => {
+  const [count, length, headDim] = rows.shape as readonly [number, number, number];
+  return transpose(reshape(rows, [batch, count / batch, length, headDim]), [0, 2, 1, 3]);
+};
 
 /** What an attention works on, [batch, length, heads, headDim] each; queries and keys are already turned. */
 export interface ProjectedHeads {
@@ -54,14 +75,14 @@ export class CausalSelfAttention {
    */
   decode(x: Tensor, cache: KeyValueCache, position: Tensor, rotation?: Rotation): { y: Tensor; cache: KeyValueCache } {
     const { q, k, v } = this.project(x, rotation);
-    const [batch, length, width] = cache.k.shape as readonly [number, number, number];
-    const added = x.shape[1]!;
+    const [batch, added, heads, headDim] = k.shape as readonly [number, number, number, number];
+    const rowsOf = (part: Tensor): Tensor => reshape(transpose(part, [0, 2, 1, 3]), [batch * heads, added, headDim]);
+    const positions = reshape(broadcastTo(expandDims(position, -1), [batch, heads]), [batch * heads]);
     const written = {
-      k: updateRows(cache.k, reshape(k, [batch, added, width]), position),
-      v: updateRows(cache.v, reshape(v, [batch, added, width]), position),
+      k: updateRows(cache.k, rowsOf(k), positions),
+      v: updateRows(cache.v, rowsOf(v), positions),
     };
-    const perHead = (rows: Tensor): Tensor => reshape(rows, [batch, length, this.heads, width / this.heads]);
-    const operands = { q, k: perHead(written.k), v: perHead(written.v) };
+    const operands = { q, k: cachedHeads(written.k, batch), v: cachedHeads(written.v, batch) };
     const extents = { keyLength: add(position, added), queryOffset: position };
     return { y: this.output(attention({ ...operands, ...extents }, { causal: true })), cache: written };
   }

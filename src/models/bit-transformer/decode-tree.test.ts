@@ -8,6 +8,7 @@ import { constant, slice, type Tensor, type Tree } from '../../tensor/index.js';
 import type { BitTransformerOptions } from './config.js';
 import { byteNodes, decodeTree } from './decode-tree.js';
 import { BitTransformer } from './model.js';
+import { emptyCache } from './test-support.js';
 
 const size = { layers: 2, dModel: 16, heads: 2, feedForward: 24 } as const;
 const executors = [new ReferenceExecutor(), defaultExecutor()];
@@ -39,8 +40,7 @@ describe.each<[string, BitTransformerOptions]>([
     compile(
       (p: Tree<Tensor>, cached: Tensor, pending: Tensor, position: Tensor) =>
         bind(model, p, () => {
-          const zeros = constant(0, [rows.length, 24, model.config.dModel]);
-          const empty = model.blocks.map(() => ({ k: zeros, v: zeros }));
+          const empty = emptyCache(model, rows.length, 24);
           const { cache } = model.decode(empty, cached, constant(0, [rows.length], 'i32'));
           return model.leafLogProbabilities(byteNodes(decodeTree(model, cache, pending, position)));
         }),

@@ -1,4 +1,4 @@
-import type { KeyValueCache, ProjectedHeads } from '../../nn/index.js';
+import { cachedHeads, type KeyValueCache, type ProjectedHeads } from '../../nn/index.js';
 import {
   add,
   attentionWithLogSumExp,
@@ -88,9 +88,9 @@ export const decodeTree = (model: BitTransformer, cache: Tree<Tensor>, lastPatch
 /** Attention over the cache and over the ancestors, each a softmax of its own, weighed by what their exponentials sum to. */
 const treeAttention = (tree: PrefixTree, heads: ProjectedHeads, cache: KeyValueCache, position: Tensor): Tensor => {
   const { q } = heads;
-  const [batch, tokens, count, headDim] = q.shape as readonly [number, number, number, number];
-  const perHead = (rows: Tensor): Tensor => reshape(rows, [batch, rows.shape[1]!, count, headDim]);
-  const context = attentionWithLogSumExp({ q, k: perHead(cache.k), v: perHead(cache.v), keyLength: position });
+  const [batch, tokens, count] = q.shape as readonly [number, number, number];
+  const cached = { k: cachedHeads(cache.k, batch), v: cachedHeads(cache.v, batch) };
+  const context = attentionWithLogSumExp({ q, ...cached, keyLength: position });
   const own = ancestorAttention(tree, heads);
   const contextSum = transpose(context.logSumExp, [0, 2, 1]); // [B, N, H], -infinity where the cache is empty
   const ownSum = reshape(own.logSumExp, [batch, tokens, count]); // finite: every token sees itself

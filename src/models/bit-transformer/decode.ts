@@ -10,9 +10,10 @@ export interface Decoded {
   readonly cache: Tree<Tensor>;
 }
 
-/** For each block keys and values, f32 [batch, length, dModel] each. */
+/** For each block keys and values, f32 [batch * heads, length, headDim] each. */
 export const cacheTypes = (model: BitTransformer, batch: number, length: number): Tree<TensorType> => {
-  const type: TensorType = { shape: [batch, length, model.config.dModel], dtype: 'f32' };
+  const { heads, dModel } = model.config;
+  const type: TensorType = { shape: [batch * heads, length, dModel / heads], dtype: 'f32' };
   return model.blocks.map(() => ({ k: type, v: type }));
 };
 

@@ -24,6 +24,7 @@ import {
 import { grad, isTensor, valueAndGrad } from '../../transform/index.js';
 import type { BitTransformerOptions } from './config.js';
 import { BitTransformer } from './model.js';
+import { emptyCache } from './test-support.js';
 
 const tiny: BitTransformerOptions = {
   preset: 'nano',
@@ -121,10 +122,7 @@ describe.each(variants)('a model with %s', (_, options) => {
     const difference: HostArray = await run(
       (p: Tree<Tensor>, x: Tensor) =>
         bind(model, p, () => {
-          const zeros = (type: { shape: readonly number[] }): Tensor => constant(0, type.shape);
-          const isType = (value: unknown): value is { shape: readonly number[] } =>
-            typeof value === 'object' && value !== null && 'shape' in value;
-          let cache = treeMap(model.cacheTypes(batch, 7), isType, zeros);
+          let cache = emptyCache(model, batch, 7);
           const whole = model.nodeLogits(x);
           let worst = constant(0);
           let at = 0;
@@ -153,10 +151,7 @@ describe.each(variants)('a model with %s', (_, options) => {
     const nodes: HostArray = await run(
       (p: Tree<Tensor>, first: Tensor, x: Tensor, at: Tensor) =>
         bind(model, p, () => {
-          const empty = model.blocks.map(() => {
-            const zeros = constant(0, [batch, length, model.config.dModel]);
-            return { k: zeros, v: zeros };
-          });
+          const empty = emptyCache(model, batch, length);
           const { cache } = model.decode(empty, first, constant(0, [batch], 'i32'));
           return model.decode(cache, x, at).nodes;
         }),

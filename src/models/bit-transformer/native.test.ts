@@ -9,6 +9,7 @@ import { constant, elementCount, reshape, slice, type Tensor, type Tree, treeLea
 import { valueAndGrad } from '../../transform/index.js';
 import type { BitTransformerOptions } from './config.js';
 import { BitTransformer } from './model.js';
+import { emptyCache } from './test-support.js';
 
 const small: BitTransformerOptions = { layers: 2, dModel: 64, heads: 2, feedForward: 96, contextLength: 16 };
 const older = { norm: 'layer', biases: true, activation: 'gelu', positions: 'sinusoidal' } as const;
@@ -59,8 +60,7 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
 
   it('to the same nodes from a cache', async () => {
     await close((p, x) => {
-      const zeros = constant(0, [batch, length, model.config.dModel]);
-      let cache: Tree<Tensor> = model.blocks.map(() => ({ k: zeros, v: zeros }));
+      let cache = emptyCache(model, batch, length);
       let at = 0;
       return [5, 1, 1, 3].map((count) => {
         const part = slice(x, { axis: 1, start: at, end: at + count });
