@@ -50,6 +50,8 @@ export class Builder {
   /** Values whose places were asked for since the last call. */
   private readonly written: Tensor[] = [];
   private readonly stored = new Map<Tensor, View>();
+  /** The values that lie in a buffer. */
+  private readonly held = new Map<Buffer, Set<Tensor>>();
   private readonly views = new Map<Tensor, Arranged>();
   private readonly copies = new Map<Tensor, Arranged>();
   private readonly copied = new Map<Buffer, Tensor>();
@@ -86,7 +88,17 @@ export class Builder {
 
   /** Says where a computed value lies. */
   store(tensor: Tensor, view: View): void {
+    const before = this.stored.get(tensor);
+    if (before && before.buffer !== view.buffer) this.held.get(before.buffer)?.delete(tensor);
     this.stored.set(tensor, view);
+    const others = this.held.get(view.buffer);
+    if (others) others.add(tensor);
+    else this.held.set(view.buffer, new Set([tensor]));
+  }
+
+  /** The values that lie in a buffer. */
+  heldBy(buffer: Buffer): Iterable<Tensor> {
+    return this.held.get(buffer) ?? [];
   }
 
   storedAt(tensor: Tensor): View | undefined {

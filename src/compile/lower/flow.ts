@@ -39,9 +39,7 @@ export class Flow {
       dies: (buffer) => {
         const copied = builder.copiedValue(buffer);
         if (copied && (this.lastRead.get(copied) ?? -1) > index) return false;
-        for (const [tensor, last] of this.lastRead) {
-          if (last > index && builder.storedAt(tensor)?.buffer === buffer) return false;
-        }
+        for (const tensor of builder.heldBy(buffer)) if ((this.lastRead.get(tensor) ?? -1) > index) return false;
         return true;
       },
     };
