@@ -10,9 +10,10 @@ namespace nonet {
 namespace {
 
 constexpr int64_t kMaxSlots = 4096;
-constexpr int64_t kBlockElements = 1024;      // of a register: 4 KB, so that a handful stay in L1
+constexpr int64_t kBlockElements = 4096;      // of a register: an instruction takes a while next to what starting it takes
 constexpr int64_t kTaskElements = 32768;      // about 10 microseconds of work per instruction
-constexpr int64_t kManyRegisterBytes = 32768;
+constexpr int64_t kFewestElements = 512;
+constexpr int64_t kManyRegisterBytes = 65536;  // of a block: what stays in L2 beside the memory that it reads and writes
 
 enum SlotClass { fullRegister, rowRegister, fullMemory, rowMemory, columnMemory, scalarMemory, columnSumOutput };
 
@@ -254,11 +255,12 @@ class RowDecoder {
   // Blocks: as many rows as fill a register; rows that are longer are cut where nothing looks along them.
   void planBlocks() {
     RowProgram& program = out.program;
-    int64_t fullBytes = 0;
+    int64_t elementBytesOfAll = 0;
     for (const RowSlot& slot : out.slots) {
-      if (slot.operand < 0 && slot.shape == RowShape::full) fullBytes += kBlockElements * elementBytes((int64_t)slot.type);
+      if (slot.operand < 0 && slot.shape == RowShape::full) elementBytesOfAll += elementBytes((int64_t)slot.type);
     }
-    const int64_t target = fullBytes > kManyRegisterBytes ? kBlockElements / 2 : kBlockElements;
+    int64_t target = kBlockElements;
+    while (target > kFewestElements && target * elementBytesOfAll > kManyRegisterBytes) target /= 2;
     const int64_t columns = std::max<int64_t>(1, program.columns);
     const bool cut = columns > 2 * target && !hasRowReductions && !writesRows;
     program.blockColumns = cut ? target : columns;
