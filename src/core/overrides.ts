@@ -1,5 +1,5 @@
-import { parseDocument } from 'yaml';
 import { NonetError } from './errors.js';
+import { yaml } from './libraries.js';
 import { type ConfigTree, isTree } from './recipe.js';
 
 /**
@@ -57,7 +57,7 @@ function parseValue(text: string, override: string): unknown {
   const bracketed = /^[[{"']/.test(trimmed);
   // YAML reads these first characters as comments, anchors, tags and the like; in a shell people mean the text.
   if (/^[#&*!|>%@`]/.test(trimmed)) return trimmed;
-  const document = parseDocument(trimmed);
+  const document = yaml().parseDocument(trimmed);
   const problem = document.errors[0];
   if (!problem) {
     const value = document.toJS() as unknown;

@@ -1,7 +1,8 @@
 import { dirname, extname, resolve } from 'node:path';
-import { type Document, parseDocument } from 'yaml';
+import type { Document } from 'yaml';
 import { NonetError } from './errors.js';
 import { readText } from './files.js';
+import { yaml } from './libraries.js';
 
 /** A configuration before any schema has looked at it. */
 export type ConfigTree = { readonly [key: string]: unknown };
@@ -74,7 +75,7 @@ function parseRecipe(text: string, path: string): ConfigTree {
 }
 
 function parseYaml(text: string, path: string): unknown {
-  const document = parseDocument(text);
+  const document = yaml().parseDocument(text);
   throwOnSyntaxError(document, path);
   try {
     return document.toJS() as unknown;
@@ -90,7 +91,7 @@ function parseJson(text: string, path: string): unknown {
     return JSON.parse(text) as unknown;
   } catch (error) {
     // JSON.parse does not always say where; the YAML parser, whose flow syntax is almost JSON, does.
-    throwOnSyntaxError(parseDocument(text, { schema: 'json' }), path);
+    throwOnSyntaxError(yaml().parseDocument(text, { schema: 'json' }), path);
     const reason = error instanceof Error ? error.message : String(error);
     throw new NonetError('E_CONFIG', `${path}: ${reason}.`, { path }, { cause: error });
   }

@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import { zod } from './libraries.js';
 import { isTree } from './recipe.js';
 
 /** One key of a configuration, as its schema describes it. */
@@ -19,7 +20,7 @@ type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** The JSON Schema (draft 2020-12) of what a user may write: for editors, forms and tools. */
 export function jsonSchema(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return zod().toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 }
 
 /**

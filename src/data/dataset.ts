@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import type { z as Z } from 'zod';
 import { NonetError } from '../core/errors.js';
 import { fileExists, readJson } from '../core/files.js';
+import { lazily, zod } from '../core/libraries.js';
 import { type ByteStore, fileStore, memoryStore, sliceStore } from './byte-store.js';
 
 /** Raised when the layout of a prepared folder changes: what was prepared before is then prepared anew. */
@@ -10,23 +11,26 @@ export const PREPARED_VERSION = 1;
 export const DATA_FILE = 'data.bin';
 export const META_FILE = 'meta.json';
 
-const count = z.number().int().nonnegative();
+const metaSchema = lazily(() => {
+  const { z } = zod();
+  const count = z.number().int().nonnegative();
 
-const metaSchema = z.object({
-  version: z.literal(PREPARED_VERSION),
-  /** SHA-256 over the options that shape the data, the names, sizes and contents of the sources. */
-  sourceHash: z.string().regex(/^[0-9a-f]{64}$/),
-  bytes: count,
-  trainBytes: count,
-  validationBytes: count,
-  /** The sources in the order of the stream, with the payload bytes that each gave. */
-  files: z.array(z.object({ name: z.string(), bytes: count })),
-  /** Blocks of the validation part in all, and those that the training part holds too. */
-  duplicates: z.object({ blockBytes: count, blocks: count, found: count }),
+  return z.object({
+    version: z.literal(PREPARED_VERSION),
+    /** SHA-256 over the options that shape the data, the names, sizes and contents of the sources. */
+    sourceHash: z.string().regex(/^[0-9a-f]{64}$/),
+    bytes: count,
+    trainBytes: count,
+    validationBytes: count,
+    /** The sources in the order of the stream, with the payload bytes that each gave. */
+    files: z.array(z.object({ name: z.string(), bytes: count })),
+    /** Blocks of the validation part in all, and those that the training part holds too. */
+    duplicates: z.object({ blockBytes: count, blocks: count, found: count }),
+  });
 });
 
 /** What `meta.json` says of a prepared folder. */
-export type PreparedMeta = z.infer<typeof metaSchema>;
+export type PreparedMeta = Z.infer<ReturnType<typeof metaSchema>>;
 
 export interface Dataset {
   readonly trainBytes: ByteStore;
@@ -68,7 +72,7 @@ async function readMeta(folder: string): Promise<PreparedMeta> {
   if (!(await fileExists(path))) {
     throw new NonetError('E_FILE', `${folder} holds no prepared data (${META_FILE} is missing).`, { path });
   }
-  const result = metaSchema.safeParse(await readJson(path));
+  const result = metaSchema().safeParse(await readJson(path));
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw damaged(folder, `${META_FILE}: ${issue?.path.join('.')}: ${issue?.message}`);

@@ -1,119 +1,125 @@
 import { basename, extname } from 'node:path';
-import { z } from 'zod';
+import type { z as Z } from 'zod';
 import { applyOverrides, type ConfigTree, loadRecipe, validateConfig } from '../core/config.js';
+import { lazily, zod } from '../core/libraries.js';
 import { maxThreads } from '../core/threads.js';
 import {
   bitTransformerSchema as modelConfigSchema,
   resolveBitTransformer as resolveModelConfig,
 } from '../models/index.js';
 
-const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
-
-const dataSchema = z.strictObject({
-  path: paths.describe('Files, folders or patterns to learn from: text, any binary, JSONL; each also as .gz or .zst.'),
-  format: z
-    .enum(['auto', 'text', 'binary', 'jsonl'])
-    .default('auto')
-    .describe('What the files are; auto goes by the extension.'),
-  textField: z.string().default('text').describe('The field of a JSONL line that holds the text.'),
-  separator: z.number().int().min(0).max(255).default(10).describe('The byte between two JSONL documents.'),
-  validationPath: paths.optional().describe('Files of the validation part; without them it is the end of the data.'),
-  validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
-  splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),
-  parity: z.boolean().default(false).describe('Follow every byte by an even-parity bit: 9 bits a byte.'),
-});
-
-const trainSchema = z.strictObject({
-  steps: z
-    .number()
-    .int()
-    .positive()
-    .default(1000)
-    .describe('Optimizer steps; the learning rate schedule ends with them.'),
-  minutes: z
-    .number()
-    .positive()
-    .optional()
-    .describe('Train about this long: turned into steps by a speed probe at the start.'),
-  batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
-  accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
-  learningRate: z.number().positive().default(1e-3).describe('Peak learning rate.'),
-  minLearningRate: z.number().min(0).default(0).describe('Where the cosine schedule ends.'),
-  schedule: z
-    .enum(['constant', 'cosine', 'oneCycle'])
-    .default('cosine')
-    .describe('How the learning rate changes over the steps.'),
-  warmupSteps: z.number().int().min(0).default(50).describe('Steps of linear warm-up (constant, cosine).'),
-  warmupShare: z.number().min(0).max(1).default(0.3).describe('Share of the steps that warm up (oneCycle).'),
-  finalDivisor: z.number().min(1).default(1e4).describe('oneCycle ends at the peak divided by this.'),
-  betas: z
-    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
-    .default([0.9, 0.99])
-    .describe("AdamW's decay rates of the two moments."),
-  epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon."),
-  weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
-  clip: z.number().positive().default(1).describe('Largest global norm of the gradients.'),
-  evaluateEvery: z
-    .number()
-    .int()
-    .min(0)
-    .default(500)
-    .describe('Steps between evaluations on the validation part; 0: only at the end.'),
-  evaluateBytes: z
-    .number()
-    .int()
-    .positive()
-    .default(65536)
-    .describe('Validation bytes of the evaluations while training; the last one takes all.'),
-  checkpointEvery: z
-    .number()
-    .int()
-    .min(0)
-    .default(500)
-    .describe('Steps between checkpoints; 0: only at start and end.'),
-  keepCheckpoints: z.number().int().min(2).default(2).describe('Newest checkpoints that stay.'),
-  sampleEvery: z.number().int().min(0).default(0).describe('Steps between samples; 0: none.'),
-  sampleBytes: z.number().int().positive().default(160).describe('Bytes of a sample.'),
-  logEvery: z.number().int().positive().default(1).describe('Steps between rows of metrics.jsonl.'),
-});
-
 /** Everything a run needs, as one tree: what recipes are checked against and `nonet config` prints. */
-export const runConfigSchema = z.strictObject({
-  run: z
-    .strictObject({
-      name: z
-        .string()
-        .refine((name) => /^(?!\.{1,2}$)[^/\\]+$/.test(name), 'expected the name of a folder, without slashes')
-        .optional()
-        .describe('Name of the run, its folder under run.root; default: that of the recipe.'),
-      root: z.string().min(1).default('runs').describe('Where runs lie.'),
-    })
-    .prefault({}),
-  seed: z
-    .number()
-    .int()
-    .min(0)
-    .max(2147483647)
-    .default(1337)
-    .describe('Seed of weights, batches, dropout and samples.'),
-  threads: z
-    .number()
-    .int()
-    .min(1)
-    .max(maxThreads)
-    .optional()
-    .describe('Native threads; default: all cores. Never changes a result.'),
-  data: dataSchema,
-  model: modelConfigSchema.prefault({}),
-  train: trainSchema.prefault({}),
-  init: z
-    .strictObject({
-      from: z.string().min(1).optional().describe('A run or checkpoint whose weights are the start (fine-tuning).'),
-    })
-    .prefault({}),
+export const runConfigSchema = lazily(() => {
+  const { z } = zod();
+  const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+  const dataSchema = z.strictObject({
+    path: paths.describe(
+      'Files, folders or patterns to learn from: text, any binary, JSONL; each also as .gz or .zst.',
+    ),
+    format: z
+      .enum(['auto', 'text', 'binary', 'jsonl'])
+      .default('auto')
+      .describe('What the files are; auto goes by the extension.'),
+    textField: z.string().default('text').describe('The field of a JSONL line that holds the text.'),
+    separator: z.number().int().min(0).max(255).default(10).describe('The byte between two JSONL documents.'),
+    validationPath: paths.optional().describe('Files of the validation part; without them it is the end of the data.'),
+    validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
+    splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),
+    parity: z.boolean().default(false).describe('Follow every byte by an even-parity bit: 9 bits a byte.'),
+  });
+
+  const trainSchema = z.strictObject({
+    steps: z
+      .number()
+      .int()
+      .positive()
+      .default(1000)
+      .describe('Optimizer steps; the learning rate schedule ends with them.'),
+    minutes: z
+      .number()
+      .positive()
+      .optional()
+      .describe('Train about this long: turned into steps by a speed probe at the start.'),
+    batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
+    accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
+    learningRate: z.number().positive().default(1e-3).describe('Peak learning rate.'),
+    minLearningRate: z.number().min(0).default(0).describe('Where the cosine schedule ends.'),
+    schedule: z
+      .enum(['constant', 'cosine', 'oneCycle'])
+      .default('cosine')
+      .describe('How the learning rate changes over the steps.'),
+    warmupSteps: z.number().int().min(0).default(50).describe('Steps of linear warm-up (constant, cosine).'),
+    warmupShare: z.number().min(0).max(1).default(0.3).describe('Share of the steps that warm up (oneCycle).'),
+    finalDivisor: z.number().min(1).default(1e4).describe('oneCycle ends at the peak divided by this.'),
+    betas: z
+      .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+      .default([0.9, 0.99])
+      .describe("AdamW's decay rates of the two moments."),
+    epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon."),
+    weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
+    clip: z.number().positive().default(1).describe('Largest global norm of the gradients.'),
+    evaluateEvery: z
+      .number()
+      .int()
+      .min(0)
+      .default(500)
+      .describe('Steps between evaluations on the validation part; 0: only at the end.'),
+    evaluateBytes: z
+      .number()
+      .int()
+      .positive()
+      .default(65536)
+      .describe('Validation bytes of the evaluations while training; the last one takes all.'),
+    checkpointEvery: z
+      .number()
+      .int()
+      .min(0)
+      .default(500)
+      .describe('Steps between checkpoints; 0: only at start and end.'),
+    keepCheckpoints: z.number().int().min(2).default(2).describe('Newest checkpoints that stay.'),
+    sampleEvery: z.number().int().min(0).default(0).describe('Steps between samples; 0: none.'),
+    sampleBytes: z.number().int().positive().default(160).describe('Bytes of a sample.'),
+    logEvery: z.number().int().positive().default(1).describe('Steps between rows of metrics.jsonl.'),
+  });
+
+  return z.strictObject({
+    run: z
+      .strictObject({
+        name: z
+          .string()
+          .refine((name) => /^(?!\.{1,2}$)[^/\\]+$/.test(name), 'expected the name of a folder, without slashes')
+          .optional()
+          .describe('Name of the run, its folder under run.root; default: that of the recipe.'),
+        root: z.string().min(1).default('runs').describe('Where runs lie.'),
+      })
+      .prefault({}),
+    seed: z
+      .number()
+      .int()
+      .min(0)
+      .max(2147483647)
+      .default(1337)
+      .describe('Seed of weights, batches, dropout and samples.'),
+    threads: z
+      .number()
+      .int()
+      .min(1)
+      .max(maxThreads)
+      .optional()
+      .describe('Native threads; default: all cores. Never changes a result.'),
+    data: dataSchema,
+    model: modelConfigSchema().prefault({}),
+    train: trainSchema.prefault({}),
+    init: z
+      .strictObject({
+        from: z.string().min(1).optional().describe('A run or checkpoint whose weights are the start (fine-tuning).'),
+      })
+      .prefault({}),
+  });
 });
 
-export type RunConfig = z.output<typeof runConfigSchema> & { readonly run: { readonly name: string } };
+export type RunConfig = Z.output<ReturnType<typeof runConfigSchema>> & { readonly run: { readonly name: string } };
 
 export type OptimizerConfig = Pick<RunConfig['train'], 'betas' | 'epsilon' | 'weightDecay' | 'clip'>;
 
@@ -141,6 +147,6 @@ const withoutMinutes = (tree: ConfigTree, overrides: readonly string[]): ConfigT
 
 /** The same for a tree that is there already, such as the stored configuration of a run. */
 export const checkConfig = (tree: ConfigTree, source: string, name: string): RunConfig => {
-  const config = validateConfig(runConfigSchema, tree, source);
+  const config = validateConfig(runConfigSchema(), tree, source);
   return { ...config, model: resolveModelConfig(config.model), run: { ...config.run, name: config.run.name ?? name } };
 };

@@ -34,9 +34,9 @@ const printConfig = async (values: readonly string[], { json, keys, schema }: Op
       throw new NonetError('E_USAGE', `--${keys ? 'keys' : 'schema'} is about all recipes: leave ${values[0]} out.`);
     if (keys && schema) throw new NonetError('E_USAGE', 'choose one of --keys and --schema.');
     const { jsonSchema, knownKeys } = await import('../../core/config.js');
-    if (schema) printJson(io, jsonSchema(runConfigSchema));
-    else if (json) printJson(io, knownKeys(runConfigSchema));
-    else io.out.write(keyList(knownKeys(runConfigSchema), Math.min(widthOf(io.out), 120)));
+    if (schema) printJson(io, jsonSchema(runConfigSchema()));
+    else if (json) printJson(io, knownKeys(runConfigSchema()));
+    else io.out.write(keyList(knownKeys(runConfigSchema()), Math.min(widthOf(io.out), 120)));
     return;
   }
   const { recipe, settings } = recipeAndSettings(values, 'config');

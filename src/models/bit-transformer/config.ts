@@ -1,50 +1,53 @@
-import { z } from 'zod';
+import type { z as Z } from 'zod';
 import { validateConfig } from '../../core/config.js';
 import { NonetError } from '../../core/errors.js';
+import { lazily, zod } from '../../core/libraries.js';
 import { type PresetName, presets } from './presets.js';
-
-const count = z.int().min(1);
 
 /** The largest patch: its tree head has 4095 nodes. */
 export const maxBitsPerPatch = 12;
 
 /** What a recipe says of the model. Every key that is left out comes from the preset. */
-export const bitTransformerSchema = z.strictObject({
-  family: z.literal('bit-transformer').default('bit-transformer').describe('Family of the model'),
-  preset: z
-    .enum(['classic', 'nano', 'small', 'base'])
-    .default('nano')
-    .describe('Named model that fills in all keys that are not given'),
-  bitsPerPatch: count
-    .max(maxBitsPerPatch)
-    .optional()
-    .describe('Bits that make one position: 1 is a flat bit model, 8 a byte, 9 a byte with its parity bit'),
-  layers: count.max(1000).optional().describe('Number of blocks'),
-  dModel: count.optional().describe('Width of the residual stream; a multiple of heads'),
-  heads: count.optional().describe('Attention heads of a block'),
-  feedForward: count.optional().describe('Inner width of the feed-forward part'),
-  activation: z.enum(['gelu', 'swiglu', 'reluSquared']).optional().describe('Bend of the feed-forward part'),
-  norm: z.enum(['layer', 'rms']).optional().describe('Kind of normalisation'),
-  positions: z.enum(['sinusoidal', 'rotary', 'learned']).optional().describe('How positions are told apart'),
-  finalNorm: z.boolean().optional().describe('Whether the state is normalised before the head'),
-  tiedHead: z.boolean().optional().describe('Whether head vectors are made from the embeddings under each node'),
-  biases: z.boolean().optional().describe('Whether products and norms have a bias'),
-  dropout: z.number().min(0).lt(1).optional().describe('Share of activations dropped in training'),
-  recompute: z
-    .enum(['none', 'block', 'segment'])
-    .optional()
-    .describe(
-      'What the backward pass computes again instead of keeping it: each block, or segments of about sqrt(layers)',
-    ),
-  contextLength: count.optional().describe('Longest sequence, in patches'),
-  classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
+export const bitTransformerSchema = lazily(() => {
+  const { z } = zod();
+  const count = z.int().min(1);
+  return z.strictObject({
+    family: z.literal('bit-transformer').default('bit-transformer').describe('Family of the model'),
+    preset: z
+      .enum(['classic', 'nano', 'small', 'base'])
+      .default('nano')
+      .describe('Named model that fills in all keys that are not given'),
+    bitsPerPatch: count
+      .max(maxBitsPerPatch)
+      .optional()
+      .describe('Bits that make one position: 1 is a flat bit model, 8 a byte, 9 a byte with its parity bit'),
+    layers: count.max(1000).optional().describe('Number of blocks'),
+    dModel: count.optional().describe('Width of the residual stream; a multiple of heads'),
+    heads: count.optional().describe('Attention heads of a block'),
+    feedForward: count.optional().describe('Inner width of the feed-forward part'),
+    activation: z.enum(['gelu', 'swiglu', 'reluSquared']).optional().describe('Bend of the feed-forward part'),
+    norm: z.enum(['layer', 'rms']).optional().describe('Kind of normalisation'),
+    positions: z.enum(['sinusoidal', 'rotary', 'learned']).optional().describe('How positions are told apart'),
+    finalNorm: z.boolean().optional().describe('Whether the state is normalised before the head'),
+    tiedHead: z.boolean().optional().describe('Whether head vectors are made from the embeddings under each node'),
+    biases: z.boolean().optional().describe('Whether products and norms have a bias'),
+    dropout: z.number().min(0).lt(1).optional().describe('Share of activations dropped in training'),
+    recompute: z
+      .enum(['none', 'block', 'segment'])
+      .optional()
+      .describe(
+        'What the backward pass computes again instead of keeping it: each block, or segments of about sqrt(layers)',
+      ),
+    contextLength: count.optional().describe('Longest sequence, in patches'),
+    classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
+  });
 });
 
 /** The model section of a recipe as a user may write it. */
-export type BitTransformerOptions = z.input<typeof bitTransformerSchema>;
+export type BitTransformerOptions = Z.input<ReturnType<typeof bitTransformerSchema>>;
 
 /** A complete configuration: what a checkpoint holds. */
-export type BitTransformerConfig = Required<z.output<typeof bitTransformerSchema>>;
+export type BitTransformerConfig = Required<Z.output<ReturnType<typeof bitTransformerSchema>>>;
 
 /** What a preset decides: all but its own name. */
 export type BitTransformerShape = Omit<BitTransformerConfig, 'family' | 'preset'>;
@@ -55,7 +58,7 @@ export type BitTransformerShape = Omit<BitTransformerConfig, 'family' | 'preset'
  * @throws NonetError `E_CONFIG` that names the keys and what they should be.
  */
 export const resolveBitTransformer = (options: BitTransformerOptions): BitTransformerConfig => {
-  const given = validateConfig(bitTransformerSchema, { ...options }, 'the model configuration');
+  const given = validateConfig(bitTransformerSchema(), { ...options }, 'the model configuration');
   const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const preset: BitTransformerShape = presets[given.preset satisfies PresetName];
   const config: BitTransformerConfig = { family: given.family, preset: given.preset, ...preset, ...stated };
