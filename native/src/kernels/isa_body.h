@@ -45,6 +45,7 @@ KernelTable makeTable() {
   t.vectorFloats = kFloats;
   t.fusedMultiplyAdd = kFusedMultiplyAdd;
   t.fmaProbe = fmaProbe;
+  t.readProbe = readProbe;
   addGemmKernels(t);
   t.bf16 = &kWidenedGemm;
   addAttentionKernels(t);

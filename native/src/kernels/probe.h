@@ -1,4 +1,4 @@
-// The peak that kernel shares are stated against.
+// What kernel shares are stated against: the peak of arithmetic, and of reading.
 #pragma once
 
 NONET_INLINE double secondsNow() {
@@ -42,4 +42,19 @@ static double fmaProbe(double seconds) {
     start = now;
   } while (start < end);
   return best;
+}
+
+// Reads `floats` floats (a multiple of 32) and returns something of all of them, so that no load is left out. Eight
+// sums: one alone would wait for its own additions.
+static float readProbe(const float* p, long floats) {
+  constexpr int chains = 8;
+  Ints sums[chains] = {};
+  long i = 0;
+  for (; i + chains * kFloats <= floats; i += chains * kFloats) {
+#pragma GCC unroll 8
+    for (int c = 0; c < chains; c++) sums[c] ^= (Ints)load(p + i + c * kFloats);
+  }
+  for (; i < floats; i += kFloats) sums[0] ^= (Ints)load(p + i);
+  for (int c = 1; c < chains; c++) sums[0] ^= sums[c];
+  return ((Floats)sums[0])[0];
 }

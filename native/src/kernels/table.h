@@ -82,6 +82,8 @@ struct KernelTable {
   // Peak of this instruction set on the calling thread, in GFLOP/s: independent multiply-adds in registers for about
   // `seconds`, the best of many short stretches.
   double (*fmaProbe)(double seconds);
+  // Reads this many floats, a multiple of 32, once; what it returns depends on all of them.
+  float (*readProbe)(const float* data, long floats);
 
   // GEMM. `gemm` computes rows [rowBegin, rowEnd) x columns [colBegin, colEnd) of C; colBegin must be a multiple of
   // gemmPanelColumns. gemmTaskShape gives the preferred rectangle of a task.
