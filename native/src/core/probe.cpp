@@ -25,7 +25,7 @@ struct ProbeJob {
 
 // The best of ten stretches or more: other programs on the machine only ever make one slower.
 double bandwidth(const ProbeJob& job, uint8_t* data) {
-  volatile float keep = 0;
+  [[maybe_unused]] volatile float keep = 0;
   double best = 0, bytes = 0;
   const auto seconds = [](Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); };
   const Clock::time_point start = Clock::now();

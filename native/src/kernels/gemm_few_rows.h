@@ -2,8 +2,8 @@
 // where it lies. Sums go in the same order as in the tiles.
 #pragma once
 
-constexpr int kFewRows = 8;          // rows that share one pass over B
-constexpr long kFewRowsLimit = 16;   // up to here two passes beat packing B
+constexpr int kFewRows = kTileRows > 12 ? 16 : 8;  // rows that share one pass over B
+constexpr long kFewRowsLimit = 16;                 // up to here two passes beat packing B
 constexpr long kRowBuffer = 4096;    // floats of block sums kept in L1
 
 // sums[M][stride] (+)= A[M, k..k+DEPTH] * B[k..k+DEPTH, columns], products in order of k.
@@ -13,8 +13,12 @@ NONET_INLINE void addRowsOfB(const float* a, long lda, const float* b, long ldb,
   for (; j + kFloats <= columns; j += kFloats) {
     Floats bv[DEPTH];
 #pragma GCC unroll 8
-    for (int q = 0; q < DEPTH; q++) bv[q] = load(b + q * ldb + j);
-#pragma GCC unroll 8
+    for (int q = 0; q < DEPTH; q++) {
+      bv[q] = load(b + q * ldb + j);
+      // The rows that come next: each is a stream of its own, too many for the processor to foresee.
+      if (M > 8 && DEPTH > 1) __builtin_prefetch(b + (DEPTH + q) * ldb + j);
+    }
+#pragma GCC unroll 16
     for (int i = 0; i < M; i++) {
       Floats s = load(sums + i * stride + j);
 #pragma GCC unroll 8
@@ -117,8 +121,10 @@ static void gemmFewRows(const GemmArgs& g, long rowBegin, long rowEnd, long colB
     }
     const float* b = g.b + colBegin;
     const long columns = colEnd - colBegin;
-    const long rows = rowEnd - i >= kFewRows ? kFewRows : rowEnd - i >= 4 ? 4 : rowEnd - i >= 2 ? 2 : 1;
+    const long left = rowEnd - i;
+    const long rows = left >= kFewRows ? kFewRows : left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
     if (rows == kFewRows) fewRowsStreamed<kFewRows>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
+    else if (rows == 8) fewRowsStreamed<8>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
     else if (rows == 4) fewRowsStreamed<4>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
     else if (rows == 2) fewRowsStreamed<2>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
     else fewRowsStreamed<1>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
