@@ -1,6 +1,6 @@
 /** Imports nonet as a program would, multiplies two small matrices, and prints how long each took as JSON. */
 const start = performance.now();
-const { compile, hostArray, ops } = await import('../dist/index.js');
+const { compile, hostArray, ops } = await import('../dist/bundle/index.js');
 const imported = performance.now();
 const product = compile((a, b) => ops.matmul(a, b));
 const ones = hostArray(new Float32Array(64 * 64).fill(1), [64, 64]);

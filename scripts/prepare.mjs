@@ -10,7 +10,7 @@ const slow = 'the reference executor will serve instead, slowly.';
 function prepareDist() {
   if (!hasTypeScript()) return 'dist/ is not built: TypeScript is not installed (a run with --omit=dev).';
   if (distIsFresh() || buildDist()) return undefined;
-  return 'dist/ was built with type errors (see above): run `npm run check`.';
+  return 'dist/ was built with errors (see above): run `npm run check`.';
 }
 
 function prepareAddon() {

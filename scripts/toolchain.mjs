@@ -12,6 +12,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, 'native');
 const addon = join(native, 'build', 'Release', 'nonet.node');
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+const bundler = join(root, 'scripts', 'bundle.mjs');
+const bundled = ['index.js', 'nonet.js'].map((name) => join(root, 'dist', 'bundle', name));
 const nodeGyp = join(root, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
 
 /** Runs Node with `args` in the root. `quiet` collects the output instead of showing it. */
@@ -35,14 +37,20 @@ function filesUnder(path, keep = () => true) {
 
 const modified = (path) => statSync(path).mtimeMs;
 
-/** True when `dist/` holds an output for every source of `src/`, none older than its source or the configuration. */
+/**
+ * True when `dist/` holds an output for every source of `src/`, none older than its source or the configuration, and a
+ * bundle that is not older than any output.
+ */
 export function distIsFresh() {
-  const sources = filesUnder(join(root, 'src'), (path) => /(?<!\.test|\.d)\.ts$/.test(path));
-  const configured = Math.max(modified(join(root, 'tsconfig.json')), modified(join(root, 'tsconfig.build.json')));
-  return sources.every((source) => {
-    const output = join(root, 'dist', source.slice(join(root, 'src').length).replace(/\.ts$/, '.js'));
-    return existsSync(output) && modified(output) >= Math.max(modified(source), configured);
-  });
+  const sources = filesUnder(join(root, 'src'), (path) => /(?<!\.test|\.d|[\\/]test-support)\.ts$/.test(path));
+  const outputOf = (source) => join(root, 'dist', source.slice(join(root, 'src').length).replace(/\.ts$/, '.js'));
+  const isFresh = (output, inputs) =>
+    existsSync(output) && inputs.every((input) => modified(output) >= modified(input));
+  const configuration = ['tsconfig.json', 'tsconfig.build.json'].map((name) => join(root, name));
+  return (
+    sources.every((source) => isFresh(outputOf(source), [source, ...configuration])) &&
+    bundled.every((output) => isFresh(output, [bundler, ...sources.map(outputOf)]))
+  );
 }
 
 /** True when the addon is newer than everything it is built from. */
@@ -54,8 +62,11 @@ export function addonIsFresh() {
 
 export const hasTypeScript = () => existsSync(tsc);
 
-/** Compiles `src/` to `dist/`. */
-export const buildDist = () => runNode([tsc, '-p', 'tsconfig.build.json']).ok;
+/** Compiles `src/` to `dist/` and bundles that, even when there are type errors: tsc writes all the same. */
+export function buildDist() {
+  const compiled = runNode([tsc, '-p', 'tsconfig.build.json']).ok;
+  return runNode([bundler]).ok && compiled;
+}
 
 /** Type-checks everything, tests included, without writing. */
 export const checkTypes = () => runNode([tsc, '--noEmit']).ok;

@@ -12,7 +12,7 @@ import { promptCases } from './bad-inputs/prompts.js';
 import { type BadInput, buildWorld, snapshot } from './bad-inputs/world.js';
 
 const home = process.cwd();
-const main = resolve('dist/cli/main.js');
+const main = resolve('dist/bundle/nonet.js');
 let folder = '';
 
 beforeAll(async () => {

@@ -33,6 +33,16 @@ const programs: readonly { readonly name: string; readonly code: string; readonl
     prints: 'E_CODEC\n',
   },
   {
+    name: 'line-of-a-wrong-shape',
+    code: `
+      import { compile, hostArray, ops, type Tensor } from 'nonet';
+      const square = compile((x: Tensor) => ops.matmul(x, x));
+      const wrong = hostArray(new Float32Array(6), [2, 3]);
+      await square(wrong).catch(({ details }) => console.log(details.at.split('/').at(-1)));
+    `,
+    prints: 'line-of-a-wrong-shape.js:2:35\n',
+  },
+  {
     name: 'compiled-gradient',
     code: `
       import { compile, type HostArray, hostArray, ops, type Tensor, valueAndGrad } from 'nonet';
@@ -45,7 +55,14 @@ const programs: readonly { readonly name: string; readonly code: string; readonl
 ];
 
 /** Files that the tarball must bring, and prefixes that it must not. */
-const packed = ['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js'];
+const packed = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'dist/index.d.ts',
+  'dist/bundle/index.js',
+  'dist/bundle/nonet.js',
+];
 const unwanted = ['src/', 'test/', 'node_modules/', 'runs/', 'native/build/Release/obj'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -75,7 +92,8 @@ function compile(file: string): void {
 let files: readonly string[] = [];
 
 beforeAll(() => {
-  if (!existsSync(join(root, 'dist', 'index.js'))) throw new Error('dist/ is not built: run `npm run build` first');
+  if (!existsSync(join(root, 'dist', 'bundle', 'index.js')))
+    throw new Error('dist/ is not built: run `npm run build` first');
   const report: { filename: string; files: { path: string }[] }[] = JSON.parse(
     run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], root),
   );

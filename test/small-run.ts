@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../dist/bundle/nonet.js', import.meta.url));
 
 /** Whether the command is there to run: tests of processes need a build. */
 export const isBuilt = existsSync(main);

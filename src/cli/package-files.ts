@@ -1,8 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-/** A file of this package, by its path from the package's root. */
-export const packageFile = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+import { packageFile } from '../core/package-root.js';
 
 /** The version in package.json. */
 export const packageVersion = (): string => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { lockHolder, openRun, type RunFolder, readRunConfig, runNames } from '../checkpoint/index.js';
 import { NonetError } from '../core/errors.js';
 import { writeFileAtomic } from '../core/files.js';
+import { packageFile } from '../core/package-root.js';
 import { generate } from '../generate/index.js';
 import { compressorSizes } from '../train/compressors.js';
 import { type RunConfig, resolveConfig } from '../train/config.js';
@@ -11,7 +12,6 @@ import { loadRun } from '../train/load.js';
 import type { ProgressStream } from '../train/progress.js';
 import { type TrainResult, train } from '../train/trainer.js';
 import { corpusPath, corpusSuffix } from './corpus.js';
-import { packageFile } from './package-files.js';
 import type { QuickstartSummary } from './render/quickstart.js';
 
 export interface QuickstartOptions {

@@ -93,9 +93,12 @@ export const apply = <A extends Attributes>(
   return context.graph.add(op as unknown as OpDefinition, inputs, attributes, types, context).outputs;
 };
 
+/** The tensor room: its folder, or its chunk of the bundle. */
+const ownLine = /[\\/](?:(?:src|dist)[\\/]tensor[\\/]|dist[\\/]bundle[\\/]tensor\.js:)/;
+
 /** First stack line outside of the tensor room: the user's call. */
 const callerLine = (): string | undefined => {
   const lines = new Error().stack?.split('\n').slice(2) ?? [];
-  const outside = lines.find((line) => !/[\\/](src|dist)[\\/]tensor[\\/]/.test(line));
+  const outside = lines.find((line) => !ownLine.test(line));
   return outside?.match(/\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/)?.[1];
 };

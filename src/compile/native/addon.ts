@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ErrorCode, NonetError } from '../../core/errors.js';
+import { packageFile } from '../../core/package-root.js';
 
 declare const bufferBrand: unique symbol;
 declare const programBrand: unique symbol;
@@ -100,7 +100,7 @@ export interface NativeAddon {
   packedBytes(k: number, n: number): number;
 }
 
-const addonUrl = new URL('../../../native/build/Release/nonet.node', import.meta.url);
+const builtAddon = (): string => packageFile('native/build/Release/nonet.node');
 
 /**
  * Loads the native core, or the build of it that `NONET_ADDON` names. Without a usable build it returns the reason
@@ -110,7 +110,7 @@ export const loadAddon = (): { addon: NativeAddon; reason?: undefined } | { addo
   let raw: NativeAddon;
   const wanted = process.env.NONET_ADDON;
   try {
-    raw = createRequire(import.meta.url)(wanted ? resolve(wanted) : fileURLToPath(addonUrl)) as NativeAddon;
+    raw = createRequire(import.meta.url)(wanted ? resolve(wanted) : builtAddon()) as NativeAddon;
   } catch (error) {
     if (wanted)
       throw new NonetError('E_CONFIG', `NONET_ADDON is '${wanted}', which does not load: ${firstLine(error)}`);
