@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { compile } from '../src/compile/compile.js';
 import { defaultExecutor } from '../src/compile/default-executor.js';
 import { asBytes, HostArray, newData } from '../src/compile/host-array.js';
-import type { NativeExecutor } from '../src/compile/native/executor.js';
+import { NativeExecutor } from '../src/compile/native/executor.js';
 import { ReferenceExecutor } from '../src/compile/reference/executor.js';
 import {
   broadcastTo,
@@ -18,7 +18,10 @@ import {
   transpose,
 } from '../src/tensor/index.js';
 
-export const native = defaultExecutor() as NativeExecutor;
+const chosen = defaultExecutor();
+// Or the reference would be compared with itself, and agree.
+if (!(chosen instanceof NativeExecutor)) throw new Error('these tests need the native core: npm run build:native');
+export const native = chosen;
 export const reference = new ReferenceExecutor();
 
 /** A whole number from `min` to `max`. */

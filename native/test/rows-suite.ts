@@ -10,18 +10,24 @@ import { typesSuite } from './rows-types.js';
 /** `isa` overrides the choice from the CPU; where the CPU lacks it the suite is skipped. */
 export const rowsSuite = (isa: string | undefined): void => {
   if (isa) process.env.NONET_ISA = isa;
-  let addon: NativeAddon | undefined;
-  try {
-    addon = loadAddon().addon;
-  } catch {
-    addon = undefined;
-  }
+  const loaded = load();
+  if (loaded && !loaded.addon) throw new Error(`the native core does not load: ${loaded.reason}`);
 
-  describe.skipIf(!addon)(`row programs (${isa ?? 'default'})`, () => {
-    opcodesSuite(addon as NativeAddon);
-    typesSuite(addon as NativeAddon);
-    programsSuite(addon as NativeAddon);
-    randomSuite(addon as NativeAddon);
-    sumsSuite(addon as NativeAddon);
+  describe.skipIf(!loaded)(`row programs (${isa ?? 'default'})`, () => {
+    const addon = loaded?.addon as NativeAddon;
+    opcodesSuite(addon);
+    typesSuite(addon);
+    programsSuite(addon);
+    randomSuite(addon);
+    sumsSuite(addon);
   });
+};
+
+/** Undefined where this CPU lacks the instruction set that was asked for. */
+const load = () => {
+  try {
+    return loadAddon();
+  } catch {
+    return undefined;
+  }
 };
