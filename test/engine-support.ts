@@ -22,6 +22,7 @@ const chosen = defaultExecutor();
 // Or the reference would be compared with itself, and agree.
 if (!(chosen instanceof NativeExecutor)) throw new Error('these tests need the native core: npm run build:native');
 export const native = chosen;
+const twoThreads = new NativeExecutor(native.addon, 2);
 export const reference = new ReferenceExecutor();
 
 /** A whole number from `min` to `max`. */
@@ -139,7 +140,7 @@ export const poisoned = async <R>(body: () => Promise<R>): Promise<R> => {
   }
 };
 
-/** The results on the native executor with everything on, with passes off, without memory reuse, poisoned; and on the reference. */
+/** The results on the native executor: as usual, with passes off, without memory reuse, on two threads, poisoned; and on the reference. */
 export const runEverywhere = async (f: Function, inputs: readonly HostArray[]) => {
   const run = async (options: Parameters<typeof compile>[1]): Promise<HostArray[]> =>
     compile(f as (...inputs: Tensor[]) => Tensor[], options)(...inputs);
@@ -147,6 +148,7 @@ export const runEverywhere = async (f: Function, inputs: readonly HostArray[]) =
     plain: await run({ executor: native }),
     unoptimized: await run({ executor: native, optimize: false }),
     unshared: await run({ executor: native, reuse: false }),
+    threaded: await run({ executor: twoThreads }),
     poison: await poisoned(() => run({ executor: native })),
     expected: await run({ executor: reference }),
   };
@@ -191,5 +193,6 @@ export const expectConforms = async (f: Function, inputs: readonly HostArray[], 
 export const expectSameEverywhere = (results: Awaited<ReturnType<typeof runEverywhere>>, what: string): void => {
   expectSameBits(results.plain, results.unoptimized, `${what}, passes on and off`);
   expectSameBits(results.plain, results.unshared, `${what}, with and without memory reuse`);
+  expectSameBits(results.plain, results.threaded, `${what}, on one thread and on two`);
   expectSameBits(results.plain, results.poison, `${what}, with and without poison`);
 };
