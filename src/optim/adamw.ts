@@ -7,6 +7,7 @@ import {
   neg,
   pow,
   reshape,
+  scope,
   sqrt,
   square,
   sub,
@@ -66,8 +67,7 @@ export const adamW = (trees: AdamWTrees, options: AdamWOptions): AdamWResult => 
   const firsts = byPath(trees.first);
   const seconds = byPath(trees.second);
 
-  const results = new Map<string, { parameter: Tensor; first: Tensor; second: Tensor }>();
-  for (const [path, parameter] of byPath(trees.parameters)) {
+  const update = (path: string, parameter: Tensor) => {
     const gradient = gradients.get(path)!;
     const first = multiplyAdd(gradient, 1 - beta1, mul(firsts.get(path)!, beta1));
     const second = multiplyAdd(square(gradient), 1 - beta2, mul(seconds.get(path)!, beta2));
@@ -75,9 +75,11 @@ export const adamW = (trees: AdamWTrees, options: AdamWOptions): AdamWResult => 
     const decays = weightDecay !== 0 && (options.decayMask?.(path) ?? parameter.shape.length >= 2);
     const decayed = decays ? mul(parameter, sub(1, mul(rate, weightDecay))) : parameter;
     const direction = div(first, add(mul(sqrt(second), inverseRoot2), epsilon));
-    const updated = multiplyAdd(direction, neg(div(rate, correction1)), decayed);
-    results.set(path, { parameter: updated, first, second });
-  }
+    return { parameter: multiplyAdd(direction, neg(div(rate, correction1)), decayed), first, second };
+  };
+  const results = new Map(
+    [...byPath(trees.parameters)].map(([path, parameter]) => [path, scope(path, () => update(path, parameter))]),
+  );
 
   const pick = (part: 'parameter' | 'first' | 'second'): Tree<Tensor> =>
     treeMap<Tensor, Tensor>(trees.parameters, isTensor, (_, path) => results.get(path)![part]);

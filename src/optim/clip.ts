@@ -4,6 +4,7 @@ import {
   div,
   minimum,
   mul,
+  scope,
   sqrt,
   square,
   sum,
@@ -16,7 +17,9 @@ import { isTensor } from '../transform/index.js';
 
 /** Root of the sum of all squares in a tree, an f32 scalar: squares add up in f32 per tensor, tensors in f64. */
 export const globalNorm = (tree: Tree<Tensor>): Tensor => {
-  const squares = treeLeaves<Tensor>(tree, isTensor).map(({ value }) => cast(sum(square(value)), 'f64'));
+  const squares = treeLeaves<Tensor>(tree, isTensor).map(({ path, value }) =>
+    scope(path, () => cast(sum(square(value)), 'f64')),
+  );
   return cast(sqrt(squares.reduce((total, one) => add(total, one))), 'f32');
 };
 
@@ -30,5 +33,6 @@ export const clipByGlobalNorm = (
 ): { tree: Tree<Tensor>; norm: Tensor } => {
   const norm = globalNorm(tree);
   const factor = minimum(div(maxNorm, add(norm, 1e-6)), 1);
-  return { tree: treeMap<Tensor, Tensor>(tree, isTensor, (leaf) => mul(leaf, factor)), norm };
+  const clipped = treeMap<Tensor, Tensor>(tree, isTensor, (leaf, path) => scope(path, () => mul(leaf, factor)));
+  return { tree: clipped, norm };
 };
