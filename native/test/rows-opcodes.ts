@@ -1,5 +1,6 @@
 /** Every opcode of a row program against plain JavaScript. */
 import { expect, it } from 'vitest';
+import { opcodes } from '../../src/compile/lower/opcodes.js';
 import type { NativeAddon } from '../../src/compile/native/addon.js';
 import {
   type Data,
@@ -64,6 +65,13 @@ const ternary: Record<string, Op> = {
   mulAdd2: { op: 63, of: (a, b, c) => a * b + c },
 };
 
+/** Opcodes of the compiler that have tests of their own: below, of integers in rows-types.ts, of chance in rows-random.ts. */
+const apart = [
+  ...['isFinite', 'less', 'lessEqual', 'equal', 'select'],
+  ...['logicalNot', 'bitAnd', 'bitOr', 'bitXor', 'shiftLeft', 'shiftRight'],
+  ...['randomUniform', 'randomNormal'],
+];
+
 const shapes: [number, number][] = [
   [7, 37],
   [3, 1],
@@ -90,6 +98,12 @@ const valueAt = (data: Data, form: Form, r: number, c: number, cols: number) =>
   data[form === 'full' ? r * cols + c : form === 'row' ? r : form === 'column' ? c : 0]!;
 
 export const opcodesSuite = (addon: NativeAddon): void => {
+  it('have an example of every opcode', () => {
+    const tried = [unary, binary, ternary].flatMap((ops) => Object.values(ops).map(({ op }) => op));
+    const missing = Object.keys(opcodes).filter((name) => !tried.includes(opcodes[name]!) && !apart.includes(name));
+    expect(missing, 'opcodes without an example in native/test/rows-opcodes.ts').toEqual([]);
+  });
+
   for (const [dtype, tolerance] of [
     [f32, 3e-6],
     [f64, 1e-13],

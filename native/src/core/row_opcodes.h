@@ -10,11 +10,10 @@ namespace nonet {
 enum class OpcodeKind { elementwise, mask, select, convert, constant, rowReduction, argmax, columnSum, random };
 
 struct OpcodeRule {
-  int64_t op;
+  RowOp op;
   OpcodeKind kind;
   int arguments;
-  // Types of computation that it exists for.
-  bool onReal, onInt;
+  bool onReal, onInt;  // types of computation that it exists for: f32 and f64, i32
 };
 
 // nullptr for an opcode that programs may not use.

@@ -111,10 +111,8 @@ struct KernelTable {
   void (*rotary)(const RotaryArgs& args, long begin, long end);
 
   // Row programs, random numbers, gather and scatter: fields filled by addRowKernels (rows.h).
-  // >>> row kernels
   const RowKernels* rows;
   const MoveKernels* moves;
-  // <<< row kernels
 };
 
 // One per archive; call only what the CPU has.

@@ -146,23 +146,14 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
   },
 };
 
-/** Ops whose kernels compute in f32 alone. */
-const onlyF32 = new Set([
-  'matmul',
-  'attention',
-  'attentionGradient',
-  'rotary',
-  'scatterAdd',
-  'takeAlong',
-  'putAlong',
-  'sample',
-]);
+/** Ops whose kernels move elements of any dtype; of floats the others know f32 alone. */
+const movesAnyDType = new Set(['gather', 'updateRows', 'concat', 'pad']);
 
 /** Throws `E_SHAPE` for operands that the reference executor computes but no native kernel does. */
 export const requireKernel = ({ op, inputs }: Node): void => {
   const products = op.name === 'matmul';
   const other = inputs.find(({ dtype }) => isFloat(dtype) && dtype !== 'f32' && !(products && dtype === 'bf16'));
-  if (!other || !onlyF32.has(op.name)) return;
+  if (!other || movesAnyDType.has(op.name)) return;
   throw new NonetError(
     'E_SHAPE',
     `${op.name}: the native core has no kernel for ${describeType(other)}; cast() the operands to f32`,

@@ -86,7 +86,7 @@ const lowerUnit = (builder: Builder, unit: Unit, context: UnitContext, attach: b
   }
   if (node!.op.name === 'merge') return;
   const lowering = kernelLowerings[node!.op.name];
-  if (!lowering) throw new Error(`no kernel for ${node!.op.name}`);
+  if (!lowering) throw new Error(`${node!.op.name} has no lowering in lower/kernels.ts`);
   requireKernel(node!);
   lowering(builder, node!);
 };

@@ -124,7 +124,7 @@ class RowProgram {
       const operands = node.inputs.map((input) => this.read(input, node, mode));
       const stream = name.startsWith('random') ? (node.attributes.stream as number) : 0;
       const opcode = opcodes[name];
-      if (opcode === undefined) throw new Error(`no opcode for ${name}`);
+      if (opcode === undefined) throw new Error(`${name} has no opcode in lower/opcodes.ts`);
       this.define(output, opcode, operands, mode === 'full' ? slotClass.full : slotClass.row, stream);
       return;
     }

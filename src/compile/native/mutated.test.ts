@@ -111,7 +111,8 @@ describe('a program with words replaced', () => {
 
   it('is tried for every kernel', () => {
     const tried = Object.values(validCalls).flatMap((calls) => calls.map((call) => call.kernel));
-    expect([...new Set(tried)].sort((a, b) => a - b)).toEqual(Object.values(kernel).sort((a, b) => a - b));
+    const missing = Object.entries(kernel).filter(([, number]) => !tried.includes(number));
+    expect(missing, 'kernels without a call in native/test/valid-calls.ts').toEqual([]);
   });
 
   it.each(Object.entries(validCalls))('is refused, or runs inside its segments: %s', async (name, calls) => {
