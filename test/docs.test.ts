@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../src/cli/run-cli.js';
+import { kernels } from '../src/compile/lower/instruction.js';
+import { opcodes } from '../src/compile/lower/opcodes.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pages = ['README.md', 'docs/guide.md', 'docs/engine.md'].map((path) => ({
@@ -37,7 +39,18 @@ describe.each(pages)('$path', ({ path, text }) => {
     const names = inCode(text).filter((code) =>
       /^(src|native|test|bench|recipes|examples|scripts|docs)\/[\w./-]+$/.test(code),
     );
-    expect(names.filter((name) => !name.includes('<op>') && !existsSync(join(root, name)))).toEqual(written(path));
+    expect(names.filter((name) => !existsSync(join(root, name)))).toEqual(written(path));
+    const sources = inCode(text).filter((code) => /^[\w/-]+\.(ts|cpp|h)$/.test(code) && !written(path).includes(code));
+    expect(sources.filter((name) => filesNamed(name).length === 0)).toEqual([]);
+  });
+
+  it('finds every name in the file that it gives for it', () => {
+    const given = [...text.matchAll(/`(\w+)` (?:in |\()`([\w/-]+\.(?:ts|cpp|h))`/g)];
+    const wrong = given.filter(([, name, file]) => {
+      const word = new RegExp(`\\b${name}\\b`);
+      return !filesNamed(file!).some((found) => word.test(readFileSync(join(root, found), 'utf8')));
+    });
+    expect(wrong.map(([statement]) => statement)).toEqual([]);
   });
 
   it('links only to pages and headings that exist', () => {
@@ -79,6 +92,31 @@ describe('the file tree of the README', () => {
     expect(folders.filter((name) => !new RegExp(`^ *${name}/ `, 'm').test(tree))).toEqual([]);
   });
 });
+
+describe('the engine page', () => {
+  const { text } = pages.find(({ path }) => path === 'docs/engine.md')!;
+
+  it('has every kernel in its table', () => {
+    expect(Object.keys(kernels).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it('gives its new op the next free opcode', () => {
+    const taken = Object.values(opcodes);
+    const next = Array.from({ length: 30 }, (_, i) => 10 + i).find((number) => !taken.includes(number));
+    expect([...text.matchAll(/softsign(?: =|:|: \{ op:) (\d+)/g)].map((match) => Number(match[1]))).toEqual([
+      next,
+      next,
+      next,
+    ]);
+  });
+});
+
+const sourceFiles = ['src', 'native/src', 'native/test', 'test'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),
+);
+
+/** Files by the end of their path, as the text names them once it has said which folder it is in. */
+const filesNamed = (name: string): string[] => sourceFiles.filter((file) => file === name || file.endsWith(`/${name}`));
 
 /** Files that a page tells the reader to write. */
 const written = (path: string): string[] => (path === 'docs/engine.md' ? ['src/tensor/ops/softsign.ts'] : []);
