@@ -49,6 +49,12 @@ export const initialState = async (model, { training }) => {
   return (await initialize(State.create(defaultExecutor(), types), key)).state;
 };
 
+/** Bytes that loss and gradients of a step take besides the parameters and the gradients themselves. Computes nothing. */
+export const activationBytes = (model, batch) => {
+  const { gradients } = trainingPrograms(model);
+  return gradients.plan(trainStateTypes(model, 1), stepInputs(model, batch, 0)).arenaBytes;
+};
+
 /** A competitor that does training steps on a state of its own. */
 export const trainingRunner = async (model, batch) => {
   const { step } = trainingPrograms(model);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { batchSize, modelSize, newModel, peerSizes } from '../models.mjs';
+import { activationBytes, batchSize, modelSize, newModel, peerSizes } from '../models.mjs';
 import { newestTorch, torch } from '../peers/python.mjs';
 
 const megabyte = 1e6;
@@ -22,9 +22,23 @@ export const measure = async (bench, report) => {
     add('peak of the step', ours.nativePeakBytes, theirs.step);
     add('peak of the process', ours.residentPeakBytes, theirs.process);
   }
+  addDepths(report, bench.quick);
   report.note(
     'A process counts with its runtime: Node.js, or Python with PyTorch. The step counts from its imports on.',
   );
+};
+
+/** What a depth of 64 keeps for the backward pass next to one of 8: planned only, gradients of parameters left out. */
+const addDepths = (report, quick) => {
+  const kinds = { plain: {}, reversible: { reversible: true }, recompute: { recompute: 'segment' } };
+  for (const [kind, options] of Object.entries(kinds)) {
+    const bytes = [8, 64].map((layers) => {
+      const nonet = activationBytes(newModel(8, { ...modelSize(quick), ...options, layers }), batchSize(quick));
+      report.add({ of: `${kind}, ${layers} layers`, metric: 'activation bytes', unit: 'B', nonet, better: 'less' });
+      return nonet;
+    });
+    report.add({ of: kind, metric: '64 layers over 8', unit: 'x', nonet: bytes[1] / bytes[0], better: 'less' });
+  }
 };
 
 /** Megabytes of each peer, in processes of their own: a high-water mark never falls. */

@@ -14,7 +14,6 @@ import {
   type RandomSource,
   sign,
   stopGradient,
-  sub,
   sum,
   type Tensor,
   tanh,
@@ -95,82 +94,6 @@ describe('customGradient', () => {
       code: 'E_TRACE',
       message: expect.stringContaining('1 cotangents for 2 inputs'),
     });
-  });
-});
-
-/** y1 = x1 + f(x2), y2 = x2 + g(y1) (Gomez et al. 2017). */
-interface Coupling {
-  readonly f: (x: Tensor) => Tensor;
-  readonly g: (x: Tensor) => Tensor;
-}
-
-const coupled = ({ f, g }: Coupling, x1: Tensor, x2: Tensor): readonly [Tensor, Tensor] => {
-  const y1 = add(x1, f(x2));
-  return [y1, add(x2, g(y1))];
-};
-
-/** The same, with its inputs rebuilt from its outputs for the backward pass. */
-const reversible = (coupling: Coupling) =>
-  customGradient(
-    (x1, x2) => coupled(coupling, x1!, x2!),
-    ({ outputs, cotangents }) => {
-      const [y1, y2] = outputs as readonly [Tensor, Tensor];
-      const x2 = sub(y2, coupling.g(y1));
-      const x1 = sub(y1, coupling.f(x2));
-      return { ...vjp((a, b) => coupled(coupling, a!, b!), x1, x2).pullback(cotangents), rebuilt: [x1, x2] };
-    },
-  );
-
-type Weights = readonly { readonly f: Tensor; readonly g: Tensor }[];
-
-const network =
-  (isReversible: boolean) =>
-  (weights: Weights, x: Tensor): Tensor => {
-    let [a, b]: readonly Tensor[] = [x, mul(x, 0.5)];
-    for (const { f, g } of weights) {
-      const coupling = { f: (y: Tensor) => gelu(matmul(y, f)), g: (y: Tensor) => tanh(matmul(y, g)) };
-      [a, b] = isReversible ? reversible(coupling)(a!, b!) : coupled(coupling, a!, b!);
-    }
-    return sum(mul(a!, b!));
-  };
-
-describe('a reversible network', () => {
-  const weightsOf = (type: 'f32' | 'f64', layers: number, width: number): { f: HostArray; g: HostArray }[] =>
-    Array.from({ length: layers }, (_, i) => {
-      const w = (seed: number): HostArray => {
-        const { data, shape } = waves(type, seed, width, width);
-        return hostArray(
-          data.map((x) => x / width),
-          shape,
-        );
-      };
-      return { f: w(i), g: w(i + 100) };
-    });
-  const gradients = (isReversible: boolean) => (weights: Weights, x: Tensor) =>
-    valueAndGrad(network(isReversible))(weights, x);
-
-  it('has the gradients of the plain one', async () => {
-    const args = [weightsOf('f64', 4, 5), waves('f64', 7, 3, 5)] as const;
-    const [value, plain] = await compile(gradients(false), { executor: reference })(...args);
-    const [again, rebuilt] = await compile(gradients(true), { executor: reference })(...args);
-    expect(again.item()).toBe(value.item());
-    args[0].forEach((_, i) => {
-      for (const name of ['f', 'g'] as const) {
-        plain[i][name].data.forEach((x: number, k: number) =>
-          expect(Math.abs(rebuilt[i][name].data[k] - x)).toBeLessThan(1e-9),
-        );
-      }
-    });
-  });
-
-  it.skipIf(native.name !== 'native')('takes activation memory that does not grow with its depth', () => {
-    const arena = (isReversible: boolean, layers: number): number =>
-      compile(gradients(isReversible), { executor: native }).plan(
-        weightsOf('f32', layers, 16),
-        waves('f32', 7, 2048, 16),
-      ).arenaBytes;
-    expect(arena(true, 16)).toBeLessThan(1.15 * arena(true, 4));
-    expect(arena(false, 16)).toBeGreaterThan(2.5 * arena(false, 4));
   });
 });
 

@@ -104,6 +104,8 @@ const packWeights = (builder: Builder, b: Tensor, right: Matrix, k: number, n: n
     n,
     b.node.id,
     builder.block,
+    // What is computed again packs again: the first pack would have to be kept until then.
+    node.fence,
   ].join(':');
   const known = packs.get(key);
   if (known) return known;

@@ -8,7 +8,7 @@ import {
   RMSNorm,
   type Rotation,
 } from '../../nn/index.js';
-import { add, type RandomSource, scope, type Tensor } from '../../tensor/index.js';
+import { type RandomSource, scope, type Tensor } from '../../tensor/index.js';
 import type { BitTransformerConfig } from './config.js';
 
 export type Norm = LayerNorm | RMSNorm;
@@ -16,7 +16,7 @@ export type Norm = LayerNorm | RMSNorm;
 export const newNorm = ({ norm, dModel, biases }: BitTransformerConfig): Norm =>
   norm === 'layer' ? new LayerNorm(dModel, { bias: biases }) : new RMSNorm(dModel);
 
-/** `x + attention(norm(x))`, then `x + feedForward(norm(x))`: the residual stream itself is never normalised. */
+/** The two branches of a layer. Each norms its input itself; how they add to the residual stream is said in streams.ts. */
 export class Block {
   readonly attentionNorm: Norm;
   readonly attention: CausalSelfAttention;
@@ -35,31 +35,35 @@ export class Block {
     this.dropout = new Dropout(config.dropout);
   }
 
-  /** x [batch, length, width] to the same. */
-  forward(x: Tensor, { rotation, random }: { rotation?: Rotation; random?: RandomSource }): Tensor {
+  /** x [batch, length, width] to what attention adds to it. */
+  attend(x: Tensor, { rotation, random }: { rotation?: Rotation; random?: RandomSource }): Tensor {
     const attended = scope('attention', () => this.attention.forward(this.normalised(x), rotation));
-    return this.feed(add(x, this.dropout.forward(attended, random)), random);
+    return this.dropout.forward(attended, random);
   }
 
   /** The same for positions that follow on those in the cache; see `CausalSelfAttention.decode`. */
-  decode(x: Tensor, cache: KeyValueCache, position: Tensor, rotation?: Rotation): { y: Tensor; cache: KeyValueCache } {
-    const attended = scope('attention', () => this.attention.decode(this.normalised(x), cache, position, rotation));
-    return { y: this.feed(add(x, attended.y)), cache: attended.cache };
+  attendFrom(
+    x: Tensor,
+    cache: KeyValueCache,
+    position: Tensor,
+    rotation?: Rotation,
+  ): { y: Tensor; cache: KeyValueCache } {
+    return scope('attention', () => this.attention.decode(this.normalised(x), cache, position, rotation));
   }
 
   /** The same with another attention; see `CausalSelfAttention.around`. */
-  around(x: Tensor, attend: (heads: ProjectedHeads) => Tensor, rotation?: Rotation): Tensor {
-    const attended = scope('attention', () => this.attention.around(this.normalised(x), attend, rotation));
-    return this.feed(add(x, attended));
+  attendBy(x: Tensor, attend: (heads: ProjectedHeads) => Tensor, rotation?: Rotation): Tensor {
+    return scope('attention', () => this.attention.around(this.normalised(x), attend, rotation));
+  }
+
+  /** x [batch, length, width] to what the feed-forward part adds to it. */
+  feed(x: Tensor, random?: RandomSource): Tensor {
+    const normalised = scope('feedForwardNorm', () => this.feedForwardNorm.forward(x));
+    const fed = scope('feedForward', () => this.feedForward.forward(normalised));
+    return this.dropout.forward(fed, random);
   }
 
   private normalised(x: Tensor): Tensor {
     return scope('norm', () => this.attentionNorm.forward(x));
-  }
-
-  private feed(x: Tensor, random?: RandomSource): Tensor {
-    const normalised = scope('feedForwardNorm', () => this.feedForwardNorm.forward(x));
-    const fed = scope('feedForward', () => this.feedForward.forward(normalised));
-    return add(x, this.dropout.forward(fed, random));
   }
 }

@@ -38,6 +38,12 @@ export const bitTransformerSchema = lazily(() => {
       .describe(
         'What the backward pass computes again instead of keeping it: each block, or segments of about sqrt(layers)',
       ),
+    reversible: z
+      .boolean()
+      .optional()
+      .describe(
+        'Two coupled streams, whose values the backward pass rebuilds: memory that does not grow with the layers',
+      ),
     contextLength: count.optional().describe('Longest sequence, in patches'),
     classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
   });

@@ -27,6 +27,7 @@ describe.each<[string, BitTransformerOptions]>([
   ['2 bits, learned positions', { ...size, bitsPerPatch: 2, positions: 'learned' }],
   ['3 bits of 9', { ...size, bitsPerPatch: 3 }],
   ['4 bits', { ...size, bitsPerPatch: 4 }],
+  ['4 bits, reversible', { ...size, bitsPerPatch: 4, reversible: true }],
   ['8 bits', { ...size, bitsPerPatch: 8 }],
   ['9 bits', { ...size, bitsPerPatch: 9 }],
 ])('the tree of prefixes with patches of %s', (_, options) => {

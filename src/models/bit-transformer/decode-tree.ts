@@ -21,6 +21,7 @@ import {
 } from '../../tensor/index.js';
 import { cacheOf } from './decode.js';
 import type { BitTransformer } from './model.js';
+import { addBranches, closeStreams, openStreams } from './streams.js';
 
 /*
  * Where a patch is shorter than a byte, the distribution of the next byte needs every way that the byte can begin. All
@@ -77,12 +78,14 @@ export const decodeTree = (model: BitTransformer, cache: Tree<Tensor>, lastPatch
   const depths = constantArray(tree.depths, [1, tokens], 'i32');
   const values = scope('positions', () => model.positions.at(add(expandDims(position, -1), depths)));
   const vectors = model.embed(inputs);
-  let x = values.added ? add(vectors, values.added) : vectors; // [B, N, dModel]
+  const x = values.added ? add(vectors, values.added) : vectors; // [B, N, dModel]
+  let streams = openStreams(x, model.config.reversible);
   model.blocks.forEach((block, i) => {
-    const attend = (heads: ProjectedHeads): Tensor => treeAttention(tree, heads, cacheOf(cache, i), position);
-    x = scope(`blocks.${i}`, () => block.around(x, attend, values.rotation));
+    const over = (heads: ProjectedHeads): Tensor => treeAttention(tree, heads, cacheOf(cache, i), position);
+    const attend = (y: Tensor): Tensor => block.attendBy(y, over, values.rotation);
+    streams = scope(`blocks.${i}`, () => addBranches(streams, attend, (y) => block.feed(y)));
   });
-  return model.predict(x);
+  return model.predict(closeStreams(streams));
 };
 
 /** Attention over the cache and over the ancestors, each a softmax of its own, weighed by what their exponentials sum to. */

@@ -1,7 +1,9 @@
 import { NonetError } from '../../core/errors.js';
 import type { KeyValueCache } from '../../nn/index.js';
 import { add, describeType, scope, Tensor, type TensorType, type Tree } from '../../tensor/index.js';
+import type { Branch } from '../../transform/index.js';
 import type { BitTransformer } from './model.js';
+import { addBranches, closeStreams, openStreams } from './streams.js';
 
 export interface Decoded {
   /** [B, n, 2^P - 1] */
@@ -22,13 +24,21 @@ export const decode = (model: BitTransformer, cache: Tree<Tensor>, inputs: Tenso
   const count = inputs.shape[1] ?? 0;
   const values = scope('positions', () => model.positions.from(position, count));
   const vectors = model.embed(inputs);
-  let x = values.added ? add(vectors, values.added) : vectors; // [B, n, dModel]
-  const next = model.blocks.map((block, i) => {
-    const result = scope(`blocks.${i}`, () => block.decode(x, cacheOf(cache, i), position, values.rotation));
-    x = result.y;
-    return { k: result.cache.k, v: result.cache.v };
-  });
-  return { nodes: model.predict(x), cache: next };
+  const x = values.added ? add(vectors, values.added) : vectors; // [B, n, dModel]
+  let streams = openStreams(x, model.config.reversible);
+  const next = model.blocks.map((block, i) =>
+    scope(`blocks.${i}`, () => {
+      let written = cacheOf(cache, i);
+      const attend: Branch = (y) => {
+        const result = block.attendFrom(y, written, position, values.rotation);
+        written = result.cache;
+        return result.y;
+      };
+      streams = addBranches(streams, attend, (y) => block.feed(y));
+      return { k: written.k, v: written.v };
+    }),
+  );
+  return { nodes: model.predict(closeStreams(streams)), cache: next };
 };
 
 /** States come back from the engine as records, so blocks are looked up by key. */

@@ -52,6 +52,8 @@ const variants: [string, BitTransformerOptions][] = [
   ['flat bits', { ...tiny, bitsPerPatch: 1 }],
   ['flat bits, tied head', { ...tiny, bitsPerPatch: 1, tiedHead: true }],
   ['classic', { ...tiny, preset: 'classic', bitsPerPatch: 1 }],
+  ['reversible streams', { ...tiny, reversible: true }],
+  ['reversible streams, recomputed branches', { ...tiny, reversible: true, recompute: 'block' }],
 ];
 
 const source = { seed: i32([1], []), step: i32([3], []) };

@@ -13,11 +13,11 @@ import {
   type TensorType,
   type Tree,
 } from '../../tensor/index.js';
-import { recompute } from '../../transform/index.js';
 import { Block, type Norm, newNorm } from './block.js';
 import { type BitTransformerConfig, type BitTransformerOptions, resolveBitTransformer } from './config.js';
 import { cacheTypes, type Decoded, decode } from './decode.js';
 import { Positions } from './positions.js';
+import { runBlocks } from './run-blocks.js';
 import { bitCosts, ClassicHead, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
 
 export interface ForwardOptions {
@@ -93,15 +93,8 @@ export class BitTransformer {
   /** The rest of `nodeLogits` after the embedding: vectors [B, C, dModel] to [B, C, N]. */
   nodesOfVectors(vectors: Tensor, { random }: ForwardOptions = {}): Tensor {
     const { added, rotation } = scope('positions', () => this.positions.first(vectors.shape[1]!));
-    let x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
-    for (const [from, to] of segments(this.config)) {
-      const run = (y: Tensor): Tensor =>
-        this.blocks
-          .slice(from, to)
-          .reduce((z, block, i) => scope(`blocks.${from + i}`, () => block.forward(z, { rotation, random })), y);
-      x = this.config.recompute === 'none' ? run(x) : recompute((y) => [run(y!)])(x)[0]!;
-    }
-    return this.predict(x);
+    const x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
+    return this.predict(runBlocks(this, x, { rotation, random }));
   }
 
   /** ln of the probability of every patch value: nodes [n, N] to [n, 2^P]. */
@@ -136,15 +129,6 @@ export class BitTransformer {
     );
   }
 }
-
-/**
- * Runs of blocks [from, to) whose inputs alone are kept for the backward pass. With segments of about sqrt(layers) both
- * the inputs kept and the blocks at work at a time grow with that root (Chen et al. 2016).
- */
-const segments = ({ layers, recompute: what }: BitTransformerConfig): (readonly [number, number])[] => {
-  const size = what === 'segment' ? Math.ceil(Math.sqrt(layers)) : 1;
-  return Array.from({ length: Math.ceil(layers / size) }, (_, i) => [i * size, Math.min(layers, (i + 1) * size)]);
-};
 
 const newHead = ({ classicHead, tiedHead, dModel, bitsPerPatch }: BitTransformerConfig) => {
   if (classicHead) return new ClassicHead(dModel);

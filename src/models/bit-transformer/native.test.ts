@@ -34,6 +34,7 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
     { ...small, positions: 'learned', activation: 'reluSquared', bitsPerPatch: 9 },
   ],
   ['classic', { ...small, preset: 'classic' }],
+  ['reversible', { ...small, reversible: true }],
 ])('the native engine runs %s', (_, options) => {
   const model = new BitTransformer(options);
   const parameters = randomParameters(model, 1, 0.1);

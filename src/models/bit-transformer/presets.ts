@@ -13,6 +13,7 @@ const modern = {
   biases: false,
   dropout: 0,
   recompute: 'none',
+  reversible: false,
   classicHead: false,
 } as const;
 
@@ -33,6 +34,7 @@ export const presets: Readonly<Record<PresetName, BitTransformerShape>> = {
     biases: true,
     dropout: 0,
     recompute: 'none',
+    reversible: false,
     contextLength: 1024,
     classicHead: true,
   },
