@@ -8,18 +8,22 @@ export interface BatcherOptions extends PatchLayout {
   /** Patches that the model sees at once. */
   readonly contextLength: number;
   readonly batchSize: number;
+  /** Parts of a step, 1 unless told. */
+  readonly accumulation?: number;
   /** An integer from 0 to 2^53 - 1. */
   readonly seed: number;
 }
 
 export interface Batch {
-  /** `[batchSize, contextLength + 1]`: all but the last are inputs, all but the first the targets. */
+  /** `[rows, contextLength + 1]`, `batchSize` rows or fewer: all but the last are inputs, all but the first the targets. */
   readonly patches: Int32Array;
 }
 
 export interface Batcher {
   /** Places where a window can start. */
   readonly starts: number;
+  /** Parts that the step is made of when gradients are accumulated; the accumulation asked for, or fewer at an epoch's end. */
+  microBatches(step: number): number;
   /** The batch of a step, and of one of its parts when gradients are accumulated: a pure function of its arguments. */
   batch(step: number, microBatch?: number): Batch;
 }
@@ -37,7 +41,7 @@ const STREAM = 0x64617461;
  * const { patches } = createBatcher({ store, bitsPerPatch: 8, parity: false, contextLength: 64, batchSize: 12, seed: 1 }).batch(0);
  */
 export function createBatcher(options: BatcherOptions): Batcher {
-  const { store, bitsPerPatch, contextLength, batchSize, seed } = options;
+  const { store, bitsPerPatch, contextLength, batchSize, seed, accumulation = 1 } = options;
   requireCount('contextLength', contextLength, 1);
   requireCount('batchSize', batchSize, 1);
   requireCount('seed', seed, 0);
@@ -51,6 +55,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
 
   return {
     starts,
+    microBatches: () => accumulation,
     batch(step, microBatch = 0) {
       requireCount('step', step, 0);
       requireCount('microBatch', microBatch, 0);

@@ -1,0 +1,88 @@
+import { NonetError } from '../core/errors.js';
+import { threefry2x32 } from '../core/random.js';
+import {
+  type Batch,
+  type Batcher,
+  type BatcherOptions,
+  createBatcher,
+  requireCount,
+  requireWindow,
+} from './batches.js';
+import { createPatchReader } from './patch-reader.js';
+import { permuted } from './permutation.js';
+
+export interface EpochOptions extends BatcherOptions {
+  readonly epochs: number;
+  /** Micro-batches of windows drawn at random that follow on those of every epoch. */
+  readonly extraSteps: number;
+  /** Micro-batches of one optimizer step. */
+  readonly accumulation: number;
+}
+
+export interface EpochBatcher extends Batcher {
+  /** Windows of an epoch. */
+  readonly windows: number;
+  /** Optimizer steps of all epochs: `epochs * ceil((micro-batches + extraSteps) / accumulation)`. */
+  readonly steps: number;
+}
+
+/** Sets the shuffles apart from every other use of the seed. */
+const STREAM = 0x65706f63;
+
+/**
+ * Batches that go through `store` window by window, in an order of its own each epoch. Windows lie side by side, so that
+ * every patch but the very first (and what is too short for a window at the end) is a target once per epoch. The last batch
+ * of an epoch may have fewer rows, and the last optimizer step of an epoch fewer micro-batches.
+ *
+ * @throws NonetError `E_DATA` when the store is shorter than one window.
+ */
+export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
+  const { store, bitsPerPatch, contextLength, batchSize, seed, epochs, extraSteps, accumulation } = options;
+  const random = createBatcher(options);
+  requireCount('epochs', epochs, 1);
+  requireCount('extraSteps', extraSteps, 0);
+  requireCount('accumulation', accumulation, 1);
+  const reader = createPatchReader(store, options);
+  requireWindow(reader, bitsPerPatch, contextLength, 'training');
+
+  const length = contextLength + 1;
+  // A context that ends inside of a byte overlaps the next one: windows begin where bytes do.
+  const unit = reader.aligned ? reader.frameBits : 1;
+  const stride = Math.max(unit, Math.floor((contextLength * bitsPerPatch) / unit) * unit);
+  const windows = Math.floor((reader.totalBits - length * bitsPerPatch) / stride) + 1;
+  const walked = Math.ceil(windows / batchSize);
+  const microBatchesOfEpoch = walked + extraSteps;
+  const stepsOfEpoch = Math.ceil(microBatchesOfEpoch / accumulation);
+  const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+
+  const place = (step: number): { epoch: number; first: number } => {
+    requireCount('step', step, 0);
+    return { epoch: Math.floor(step / stepsOfEpoch), first: (step % stepsOfEpoch) * accumulation };
+  };
+  const microBatches = (step: number): number => Math.min(accumulation, microBatchesOfEpoch - place(step).first);
+
+  return {
+    starts: random.starts,
+    windows,
+    steps: epochs * stepsOfEpoch,
+    microBatches,
+    batch: (step, microBatch = 0): Batch => {
+      const { epoch, first } = place(step);
+      if (microBatch >= microBatches(step)) {
+        throw new NonetError(
+          'E_CONFIG',
+          `step ${step} has ${microBatches(step)} micro-batches, not ${microBatch + 1}.`,
+        );
+      }
+      const at = first + microBatch;
+      if (at >= walked) return random.batch(step, microBatch);
+      const key = threefry2x32(low, high ^ STREAM, epoch, 0);
+      const rows = Math.min(batchSize, windows - at * batchSize);
+      const patches = new Int32Array(rows * length);
+      for (let row = 0; row < rows; row++) {
+        reader.read(permuted(at * batchSize + row, windows, key) * stride, length, patches, row * length);
+      }
+      return { patches };
+    },
+  };
+};
