@@ -7,7 +7,7 @@ import { kernels } from '../src/compile/lower/instruction.js';
 import { opcodes } from '../src/compile/lower/opcodes.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const pages = ['README.md', 'docs/guide.md', 'docs/engine.md'].map((path) => ({
+const pages = ['README.md', 'docs/guide.md', 'docs/training.md', 'docs/engine.md'].map((path) => ({
   path,
   text: readFileSync(join(root, path), 'utf8'),
 }));

@@ -1,54 +1,19 @@
-import { mkdtempSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { latestCheckpoint, loadCheckpoint } from '../src/checkpoint/index.js';
 import { BitTransformer, compile, defaultExecutor, hostArray, nn, type ops, State, scalar } from '../src/index.js';
-import { checkConfig, type RunConfig } from '../src/train/config.js';
 import { evaluateRun } from '../src/train/evaluate.js';
 import { explainStep, traceEvents } from '../src/train/explain.js';
 import { stepLearningRate } from '../src/train/learning-rate.js';
-import { readMetrics } from '../src/train/metrics.js';
 import { planRun } from '../src/train/plan.js';
 import { stepPrograms, trainStateTypes } from '../src/train/step.js';
 import { resume, train } from '../src/train/trainer.js';
+import { trainingRoot } from './train-support.js';
 
-const root = mkdtempSync(join(tmpdir(), 'nonet-train-'));
+const { root, configOf, weightsOf, metricsOf } = trainingRoot();
 afterAll(() => rm(root, { recursive: true, force: true }));
-
-const words = ['whale', 'ship', 'sea', 'captain', 'harpoon', 'deck', 'wind', 'night'];
-const text = Array.from({ length: 4000 }, (_, i) => words[(i * i + (i >> 3)) % words.length]).join(' ');
-const dataPath = join(root, 'text.txt');
-writeFileSync(dataPath, text);
-
-type Changes = { name: string; model?: object; train?: object; data?: object; init?: object };
-
-const configOf = ({ name, ...changes }: Changes): RunConfig =>
-  checkConfig(
-    {
-      run: { root, name },
-      seed: 5,
-      threads: 1,
-      data: { path: dataPath, ...changes.data },
-      model: { preset: 'nano', layers: 2, dModel: 32, heads: 2, feedForward: 48, contextLength: 32, ...changes.model },
-      train: {
-        steps: 60,
-        batchSize: 8,
-        learningRate: 1e-2,
-        warmupSteps: 5,
-        evaluateEvery: 0,
-        checkpointEvery: 0,
-        ...changes.train,
-      },
-      ...(changes.init ? { init: changes.init } : {}),
-    },
-    'the test',
-    name,
-  );
-
-const weightsOf = async (name: string) => (await loadCheckpoint(await latestCheckpoint(join(root, name)))).model;
-const metricsOf = (name: string) => readMetrics(join(root, name, 'metrics.jsonl'));
 
 describe('training', () => {
   it('learns, and writes down what it did', async () => {

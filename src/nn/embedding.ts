@@ -14,7 +14,7 @@ export class Embedding {
   readonly weight: Parameter;
 
   constructor({ count, width, deviation = 0.02 }: EmbeddingOptions) {
-    this.weight = new Parameter([count, width], { initializer: { kind: 'normal', deviation } });
+    this.weight = new Parameter([count, width], { initializer: { kind: 'normal', deviation }, hidden: false });
   }
 
   /** i32 [...] to [..., width] */

@@ -8,15 +8,19 @@ export interface LinearOptions {
   readonly bias?: boolean;
   /** First values of the weight, normal with deviation 0.02 unless told. */
   readonly initializer?: Initializer;
+  /** Whether both sides are hidden values, yes unless told; see `ParameterOptions`. */
+  readonly hidden?: boolean;
 }
+
+const usualInitializer: Initializer = { kind: 'normal', deviation: 0.02 };
 
 /** `x W + b`. The weight is [inputs, outputs], the transpose of PyTorch's: decoding then streams its rows. */
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
-  constructor({ inputs, outputs, bias = true, initializer = { kind: 'normal', deviation: 0.02 } }: LinearOptions) {
-    this.weight = new Parameter([inputs, outputs], { initializer });
+  constructor({ inputs, outputs, bias = true, initializer, hidden = true }: LinearOptions) {
+    this.weight = new Parameter([inputs, outputs], { initializer: initializer ?? usualInitializer, hidden });
     this.bias = bias ? new Parameter([outputs]) : undefined;
   }
 

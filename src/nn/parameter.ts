@@ -15,6 +15,8 @@ export interface ParameterOptions {
   readonly learningRateScale?: number;
   /** Whether optimizers decay it. Unless told: matrices and tables yes, vectors (biases, norm scales) no. */
   readonly weightDecay?: boolean;
+  /** Whether it takes hidden values to hidden values, which Muon cares for. Unless told: matrices do; tables and heads say no. */
+  readonly hidden?: boolean;
 }
 
 /**
@@ -27,6 +29,7 @@ export class Parameter implements TensorType {
   readonly initializer: Initializer;
   readonly learningRateScale: number;
   readonly weightDecay: boolean;
+  readonly hidden: boolean;
   #bound: Tensor | undefined;
 
   constructor(shape: Shape, options: ParameterOptions = {}) {
@@ -34,6 +37,7 @@ export class Parameter implements TensorType {
     this.initializer = options.initializer ?? { kind: 'zeros' };
     this.learningRateScale = options.learningRateScale ?? 1;
     this.weightDecay = options.weightDecay ?? shape.length >= 2;
+    this.hidden = options.hidden ?? shape.length === 2;
   }
 
   /** The tensor that the surrounding `bind` put here. Throws `E_TRACE` outside of one. */

@@ -1,22 +1,6 @@
-import {
-  add,
-  cast,
-  div,
-  mul,
-  multiplyAdd,
-  neg,
-  pow,
-  reshape,
-  scope,
-  sqrt,
-  square,
-  sub,
-  type Tensor,
-  type Tree,
-  treeLeaves,
-  treeMap,
-} from '../tensor/index.js';
-import { isTensor } from '../transform/index.js';
+import { add, div, mul, multiplyAdd, neg, scope, sqrt, square, type Tensor, type Tree } from '../tensor/index.js';
+import { biasCorrection, type Optimizer, type UpdateInputs, updateParameters } from './optimizer.js';
+import { decay, rateOf, type TensorRules } from './parameter-rules.js';
 
 /** Four trees of one form. The moments start as zeros. */
 export interface AdamWTrees {
@@ -28,22 +12,16 @@ export interface AdamWTrees {
   readonly second: Tree<Tensor>;
 }
 
-export interface AdamWOptions {
-  /** f32 scalar. */
-  readonly learningRate: Tensor;
-  /** Number of this update, the first one being 1: an f32 or i32 scalar. */
-  readonly step: Tensor;
+export interface AdamWSettings {
   /** Shares of the old means that stay, 0.9 and 0.999 unless told. */
   readonly betas?: readonly [first: number, second: number];
   /** Added to the root of the second moment, 1e-8 unless told. */
   readonly epsilon?: number;
   /** Decay per unit of learning rate, 0.01 unless told. */
   readonly weightDecay?: number;
-  /** Which parameters decay, by path; unless told those of two dimensions or more. */
-  readonly decayMask?: (path: string) => boolean;
-  /** Factor of the learning rate by path, 1 unless told. */
-  readonly learningRateScale?: (path: string) => number;
 }
+
+export type AdamWOptions = UpdateInputs & AdamWSettings & TensorRules;
 
 export interface AdamWResult {
   readonly parameters: Tree<Tensor>;
@@ -52,43 +30,43 @@ export interface AdamWResult {
 }
 
 /**
- * One update of AdamW (Loshchilov and Hutter 2019), the same formula as PyTorch's. With gradient g, update number t and
- * learning rate lr of the parameter p:
+ * AdamW (Loshchilov and Hutter 2019), the same formula as PyTorch's. With gradient g, update number t and learning rate lr
+ * of the parameter p:
  *
  *     m = beta1 m + (1 - beta1) g            v = beta2 v + (1 - beta2) g^2
  *     p = p (1 - lr decay) - lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon)
+ *
+ * It keeps `first`, m, and `second`, v.
  */
-export const adamW = (trees: AdamWTrees, options: AdamWOptions): AdamWResult => {
-  const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 } = options;
+export const adamWOptimizer = (settings: AdamWSettings = {}, rules: TensorRules = {}): Optimizer => {
+  const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 } = settings;
   const [beta1, beta2] = betas;
-  const correction1 = biasCorrection(beta1, options.step);
-  const inverseRoot2 = div(1, sqrt(biasCorrection(beta2, options.step)));
-  const gradients = byPath(trees.gradients);
-  const firsts = byPath(trees.first);
-  const seconds = byPath(trees.second);
-
-  const update = (path: string, parameter: Tensor) => {
-    const gradient = gradients.get(path)!;
-    const first = multiplyAdd(gradient, 1 - beta1, mul(firsts.get(path)!, beta1));
-    const second = multiplyAdd(square(gradient), 1 - beta2, mul(seconds.get(path)!, beta2));
-    const rate = mul(options.learningRate, options.learningRateScale?.(path) ?? 1);
-    const decays = weightDecay !== 0 && (options.decayMask?.(path) ?? parameter.shape.length >= 2);
-    const decayed = decays ? mul(parameter, sub(1, mul(rate, weightDecay))) : parameter;
-    const direction = div(first, add(mul(sqrt(second), inverseRoot2), epsilon));
-    return { parameter: multiplyAdd(direction, neg(div(rate, correction1)), decayed), first, second };
+  return {
+    keeps: (_, type) => ({ first: type, second: type }),
+    update: (tensors, { learningRate, step }) => {
+      const correction1 = biasCorrection(beta1, step);
+      const inverseRoot2 = div(1, sqrt(biasCorrection(beta2, step)));
+      return tensors.map(({ path, parameter, gradient, kept }) =>
+        scope(path, () => {
+          const first = multiplyAdd(gradient, 1 - beta1, mul(kept.first!, beta1));
+          const second = multiplyAdd(square(gradient), 1 - beta2, mul(kept.second!, beta2));
+          const rate = rateOf(path, learningRate, rules);
+          const decayed = decay(path, parameter, { rate, weightDecay, rules });
+          const direction = div(first, add(mul(sqrt(second), inverseRoot2), epsilon));
+          const updated = multiplyAdd(direction, neg(div(rate, correction1)), decayed);
+          return { path, parameter: updated, kept: { first, second } };
+        }),
+      );
+    },
   };
-  const results = new Map(
-    [...byPath(trees.parameters)].map(([path, parameter]) => [path, scope(path, () => update(path, parameter))]),
-  );
-
-  const pick = (part: 'parameter' | 'first' | 'second'): Tree<Tensor> =>
-    treeMap<Tensor, Tensor>(trees.parameters, isTensor, (_, path) => results.get(path)![part]);
-  return { parameters: pick('parameter'), first: pick('first'), second: pick('second') };
 };
 
-/** `1 - beta^step` as f32. In f32 the difference would keep only four digits of a beta near 1 in the first steps. */
-const biasCorrection = (beta: number, step: Tensor): Tensor =>
-  cast(sub(1, pow(beta, cast(reshape(step, []), 'f64'))), 'f32');
-
-const byPath = (tree: Tree<Tensor>): Map<string, Tensor> =>
-  new Map(treeLeaves<Tensor>(tree, isTensor).map(({ path, value }) => [path, value]));
+/** One update of {@link adamWOptimizer} without ado: the moments are trees of the form of the parameters. */
+export const adamW = (
+  { parameters, gradients, first, second }: AdamWTrees,
+  { learningRate, step, ...options }: AdamWOptions,
+): AdamWResult => {
+  const trees = { parameters, gradients, state: { first, second } };
+  const next = updateParameters(adamWOptimizer(options, options), trees, { learningRate, step });
+  return { parameters: next.parameters, first: next.state.first!, second: next.state.second! };
+};

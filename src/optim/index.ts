@@ -1,4 +1,11 @@
+export * from './adafactor.js';
 export * from './adamw.js';
+export * from './adaptive-lion.js';
 export * from './clip.js';
-export * from './parameter-rules.js';
+export { type LionSettings, lion } from './lion.js';
+export * from './muon.js';
+export * from './optimizer.js';
+export * from './optimizers.js';
+export { type ParameterRules, parameterRules, type TensorRules } from './parameter-rules.js';
 export * from './schedule.js';
+export * from './sgd.js';

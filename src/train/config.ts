@@ -7,6 +7,8 @@ import {
   bitTransformerSchema as modelConfigSchema,
   resolveBitTransformer as resolveModelConfig,
 } from '../models/index.js';
+import { optimizerKeys } from './optimizer-keys.js';
+import { scheduleKeys } from './schedule-keys.js';
 
 /** Everything a run needs, as one tree: what recipes are checked against and `nonet config` prints. */
 export const runConfigSchema = lazily(() => {
@@ -43,22 +45,8 @@ export const runConfigSchema = lazily(() => {
       .describe('Train about this long: turned into steps by a speed probe at the start.'),
     batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
     accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
-    learningRate: z.number().positive().default(1e-3).describe('Peak learning rate.'),
-    minLearningRate: z.number().min(0).default(0).describe('Where the cosine schedule ends.'),
-    schedule: z
-      .enum(['constant', 'cosine', 'oneCycle'])
-      .default('cosine')
-      .describe('How the learning rate changes over the steps.'),
-    warmupSteps: z.number().int().min(0).default(50).describe('Steps of linear warm-up (constant, cosine).'),
-    warmupShare: z.number().min(0).max(1).default(0.3).describe('Share of the steps that warm up (oneCycle).'),
-    finalDivisor: z.number().min(1).default(1e4).describe('oneCycle ends at the peak divided by this.'),
-    betas: z
-      .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
-      .default([0.9, 0.99])
-      .describe("AdamW's decay rates of the two moments."),
-    epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon."),
-    weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
-    clip: z.number().positive().default(1).describe('Largest global norm of the gradients.'),
+    ...optimizerKeys(z),
+    ...scheduleKeys(z),
     evaluateEvery: z
       .number()
       .int()
@@ -120,8 +108,6 @@ export const runConfigSchema = lazily(() => {
 });
 
 export type RunConfig = Z.output<ReturnType<typeof runConfigSchema>> & { readonly run: { readonly name: string } };
-
-export type OptimizerConfig = Pick<RunConfig['train'], 'betas' | 'epsilon' | 'weightDecay' | 'clip'>;
 
 /**
  * A recipe with overrides (`key.path=value`) and defaults filled in.

@@ -54,7 +54,7 @@ const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Fl
     seed: scalar(config.seed, 'i32'),
     step: scalar(0, 'i32'),
   };
-  let state = State.create(defaultExecutor(), trainStateTypes(model, accumulation));
+  let state = State.create(defaultExecutor(), trainStateTypes(model, accumulation, config.train));
   let best: Float64Array | undefined;
   for (let i = 0; i < profiledSteps; i++) {
     const { result, calls } = await program.profile(state, inputs);

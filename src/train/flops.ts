@@ -3,11 +3,11 @@ import type { Program } from '../compile/program.js';
 /** Ops whose arithmetic counts as the model's: products and attention. */
 const counted = new Set(['matmul', 'attention', 'attentionGradient']);
 
-/** Model FLOPs of one run of a program: a multiply-add is 2, the causal half is counted, recomputation is not. */
+/** Model FLOPs of one run of a program: a multiply-add is 2, the causal half is counted, recomputation and the optimizer's own products are not. */
 export const modelFlops = (program: Program): number => {
   let flops = 0;
   for (const node of program.graph.nodes) {
-    if (node.recomputed || !counted.has(node.op.name)) continue;
+    if (node.recomputed || node.scope.startsWith('optimizer') || !counted.has(node.op.name)) continue;
     flops += node.op.cost?.(node.inputs, node.outputs, node.attributes).flops ?? 0;
   }
   return flops;

@@ -38,7 +38,7 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
   const programs = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const plan = program.plan(
-    { state: trainStateTypes(model, accumulation) },
+    { state: trainStateTypes(model, accumulation, config.train) },
     {
       patches: { shape: [batchSize, contextLength + 1], dtype: 'i32' },
       learningRate: scalarType('f32'),

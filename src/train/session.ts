@@ -258,7 +258,7 @@ const initialState = async (
   { weights, checkpoint }: SessionStart,
   warn: (message: string) => void,
 ): Promise<State> => {
-  const state = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation));
+  const state = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
   if (checkpoint) {
     writeArrays(state, 'parameters', checkpoint.model, 'the checkpoint');
     writeArrays(state, 'optimizer', checkpoint.optimizer, 'the checkpoint');
@@ -295,7 +295,7 @@ const withStepsFor = async (
   config: RunConfig,
   batcher: ReturnType<typeof createBatcher>,
 ): Promise<RunConfig> => {
-  const fresh = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation));
+  const fresh = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
   const stepper = createStepper(model, config, batcher, await initialize(model, fresh, config.seed));
   const seconds: number[] = [];
   const began = performance.now();

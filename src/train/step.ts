@@ -1,7 +1,7 @@
 import { type Compiled, compile } from '../compile/compile.js';
 import type { BitTransformer } from '../models/index.js';
 import { bind, parameterTypes } from '../nn/index.js';
-import { adamW, clipByGlobalNorm, parameterRules } from '../optim/index.js';
+import { clipByGlobalNorm, type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
 import {
   add,
   cast,
@@ -19,7 +19,7 @@ import {
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
-import type { OptimizerConfig } from './config.js';
+import { type OptimizerConfig, stepOptimizer } from './optimizer.js';
 
 /** Inputs of one optimizer step besides the state. */
 export interface StepInputs {
@@ -33,16 +33,20 @@ export interface StepInputs {
 
 interface TrainState {
   readonly parameters: Tree<Tensor>;
-  readonly optimizer: { readonly first: Tree<Tensor>; readonly second: Tree<Tensor> };
+  readonly optimizer: OptimizerState<Tensor>;
   /** Sums over micro-batches; only with accumulation. */
   readonly gradients?: Tree<Tensor>;
   readonly lossSum?: Tensor;
 }
 
-/** The form of a training state: parameters and AdamW's moments, and sums of gradients where micro-batches are added up. */
-export const trainStateTypes = (model: BitTransformer, accumulation: number): Tree<TensorType> => {
+/** The form of a training state: parameters, what the optimizer keeps, and sums of gradients of several micro-batches. */
+export const trainStateTypes = (
+  model: BitTransformer,
+  accumulation: number,
+  options: OptimizerConfig = {},
+): Tree<TensorType> => {
   const parameters = parameterTypes(model);
-  const state = { parameters, optimizer: { first: parameters, second: parameters } };
+  const state = { parameters, optimizer: optimizerStateTypes(stepOptimizer(model, options), parameters) };
   return accumulation > 1 ? { ...state, gradients: parameters, lossSum: { shape: [], dtype: 'f32' } } : state;
 };
 
@@ -59,12 +63,15 @@ export interface StepPrograms {
 }
 
 export interface StepOptions extends OptimizerConfig {
+  /** Largest global norm of the gradients. */
+  readonly clip: number;
   readonly accumulation: number;
   /** Whether every byte is followed by a parity bit, which the payload loss leaves out. */
   readonly parity?: boolean;
 }
 
 export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
+  const optimizer = stepOptimizer(model, options);
   const gradientsOf = (state: TrainState, { patches, seed, step }: StepInputs) => {
     const random: RandomSource = { seed, step };
     const losses = (parameters: Tree<Tensor>) =>
@@ -77,18 +84,12 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     const { tree, norm } = clipByGlobalNorm(gradients, options.clip);
     // NaN or infinity ends the program here: nothing donated has been written yet.
     guard(logicalNot(finite(add(norm, cast(loss, norm.dtype)))), 'not-finite');
-    const { parameters, first, second } = adamW(
-      { parameters: state.parameters, gradients: tree, first: state.optimizer.first, second: state.optimizer.second },
-      {
-        learningRate: inputs.learningRate,
-        step: add(inputs.step, 1),
-        betas: options.betas,
-        epsilon: options.epsilon,
-        weightDecay: options.weightDecay,
-        ...parameterRules(model),
-      },
+    const next = updateParameters(
+      optimizer,
+      { parameters: state.parameters, gradients: tree, state: state.optimizer },
+      { learningRate: inputs.learningRate, step: add(inputs.step, 1) },
     );
-    return { state: { parameters, optimizer: { first, second } }, gradientNorm: cast(norm, 'f32') };
+    return { state: { parameters: next.parameters, optimizer: next.state }, gradientNorm: cast(norm, 'f32') };
   };
 
   return {

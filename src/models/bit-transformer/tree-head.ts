@@ -33,14 +33,14 @@ export const nodeCount = (bitsPerPatch: number): number => 2 ** bitsPerPatch - 1
 export class TreeHead extends Linear {
   constructor(width: number, bitsPerPatch: number) {
     // Zeros: an untrained model gives every bit one half, which costs ln 2.
-    super({ inputs: width, outputs: nodeCount(bitsPerPatch), initializer: { kind: 'zeros' } });
+    super({ inputs: width, outputs: nodeCount(bitsPerPatch), initializer: { kind: 'zeros' }, hidden: false });
   }
 }
 
 /** The head of flat bit models with a logit for each value of the bit; the node is their difference. */
 export class ClassicHead extends Linear {
   constructor(width: number) {
-    super({ inputs: width, outputs: 2, initializer: { kind: 'zeros' } });
+    super({ inputs: width, outputs: 2, initializer: { kind: 'zeros' }, hidden: false });
   }
 
   /** state [..., width] to node logits [..., 1] */

@@ -1,0 +1,34 @@
+import { type AdafactorSettings, adafactor } from './adafactor.js';
+import { type AdamWSettings, adamWOptimizer } from './adamw.js';
+import { type AdaptiveLionSettings, adaptiveLion } from './adaptive-lion.js';
+import { type LionSettings, lion } from './lion.js';
+import { type MuonSettings, muon } from './muon.js';
+import type { Optimizer } from './optimizer.js';
+import type { TensorRules } from './parameter-rules.js';
+import { type SgdSettings, sgd } from './sgd.js';
+
+export type OptimizerSettings =
+  | ({ readonly kind: 'adamw' } & AdamWSettings)
+  | ({ readonly kind: 'muon' } & MuonSettings)
+  | ({ readonly kind: 'lion' } & LionSettings)
+  | ({ readonly kind: 'adaptiveLion' } & AdaptiveLionSettings)
+  | ({ readonly kind: 'adafactor' } & AdafactorSettings)
+  | ({ readonly kind: 'sgd' } & SgdSettings);
+
+/** The optimizer of that kind; see the function of its name for the formula. */
+export const optimizerOf = (settings: OptimizerSettings, rules: TensorRules = {}): Optimizer => {
+  switch (settings.kind) {
+    case 'adamw':
+      return adamWOptimizer(settings, rules);
+    case 'muon':
+      return muon(settings, rules);
+    case 'lion':
+      return lion(settings, rules);
+    case 'adaptiveLion':
+      return adaptiveLion(settings, rules);
+    case 'adafactor':
+      return adafactor(settings, rules);
+    case 'sgd':
+      return sgd(settings, rules);
+  }
+};

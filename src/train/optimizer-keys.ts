@@ -1,0 +1,24 @@
+import type { z as Z } from 'zod';
+
+/** The keys under `train` that say how a step is made of a gradient. */
+export const optimizerKeys = (z: typeof Z) => ({
+  optimizer: z
+    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd'])
+    .default('adamw')
+    .describe('What turns gradients into steps; each wants a learning rate of its own, see the guide.'),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.99])
+    .describe('Decay rates of the moments of adamw and of the momentum of lion and adaptiveLion.'),
+  epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon."),
+  momentum: z.number().min(0).lt(1).default(0.95).describe('Decay rate of the momentum (muon, sgd); sgd takes 0 too.'),
+  nesterov: z.boolean().default(true).describe('Whether momentum looks one step ahead (muon, sgd).'),
+  muonRate: z
+    .number()
+    .positive()
+    .default(20)
+    .describe("Learning rate of muon's matrices over train.learningRate, which AdamW takes for the rest."),
+  relativeStep: z.boolean().default(false).describe("Whether adafactor's steps are shares of the size of a tensor."),
+  weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
+  clip: z.number().positive().default(1).describe('Largest global norm of the gradients.'),
+});
