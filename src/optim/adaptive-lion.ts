@@ -34,9 +34,10 @@ const tiny = 1e-12;
  *     s = r / R, within 1 / bound ... bound               bound = 4
  *     p = p (1 - lr decay) - lr s sign(beta1 m + (1 - beta1) g)
  *
- * Only the ratio of two ratios enters. So a loss in other units, a clipped gradient and a wider model change nothing, the
- * usual s is about 1 (n starts at 0, but so does the n of all), learning rates are those of Lion, and a tensor of zeros, as heads and biases
- * are at first, takes `bound` times the step. Decay is that of Lion. It keeps `momentum`, m, and `gradientNorm`, n.
+ * Only the ratio of two ratios enters. So a loss in other units, a clipped gradient and a wider model change nothing, nor
+ * does it matter that n starts at 0, as that of all tensors does; the usual s is about 1, learning rates are those of Lion,
+ * and a tensor of zeros, as heads and biases are at first, takes `bound` times the step. Decay is that of Lion. It keeps
+ * `momentum`, m, and `gradientNorm`, n.
  */
 export const adaptiveLion = (settings: AdaptiveLionSettings = {}, rules: TensorRules = {}): Optimizer => {
   const { betas = [0.9, 0.99], weightDecay = 0, bound = 4 } = settings;

@@ -7,5 +7,6 @@ export * from './muon.js';
 export * from './optimizer.js';
 export * from './optimizers.js';
 export { type ParameterRules, parameterRules, type TensorRules } from './parameter-rules.js';
+export * from './plateau.js';
 export * from './schedule.js';
 export * from './sgd.js';

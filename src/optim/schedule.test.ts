@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { noPlateau } from './plateau.js';
 import { learningRateAt, type Schedule } from './schedule.js';
 
 const rates = (schedule: Schedule, total: number): number[] =>
@@ -26,10 +27,47 @@ describe('schedules', () => {
     expect(all[6]).toBeCloseTo(0.01 + 0.99 * 0.5, 12);
   });
 
+  it('cosineRestarts falls from the peak to the minimum again and again, each cycle longer', () => {
+    const schedule = { kind: 'cosineRestarts', learningRate: 1, minLearningRate: 0.2, warmupSteps: 1 } as const;
+    const all = rates({ ...schedule, period: 4, multiplier: 2 }, 30);
+    expect(all[0]).toBe(0.5);
+    expect([1, 5, 13, 29].map((step) => all[step])).toEqual([1, 1, 1, 1]);
+    expect([3, 9, 21].map((step) => all[step])).toEqual([0.6, 0.6, 0.6].map((rate) => expect.closeTo(rate, 12)));
+    expect(all.filter((rate) => rate === 1)).toHaveLength(4);
+    expect(Math.min(...all)).toBeGreaterThan(0.2);
+  });
+
+  it('cosineRestarts fills the run with three cycles unless told', () => {
+    const all = rates({ kind: 'cosineRestarts', learningRate: 1, warmupSteps: 3, multiplier: 2 }, 73);
+    expect(all.flatMap((rate, step) => (rate === 1 ? [step] : []))).toEqual([3, 13, 33]);
+    expect(all[72]).toBeLessThan(0.01);
+  });
+
+  it('linear falls in a straight line from the end of the warm-up to the minimum at the end', () => {
+    const all = rates({ kind: 'linear', learningRate: 1, minLearningRate: 0.5, warmupSteps: 1 }, 6);
+    expect(all).toEqual([0.5, 1, 0.9, 0.8, 0.7, 0.6].map((rate) => expect.closeTo(rate, 12)));
+  });
+
+  it('progressivePlateau divides by the root of 2 at every plateau and warms up again', () => {
+    const schedule = { kind: 'progressivePlateau', learningRate: 1, minLearningRate: 0.4, warmupSteps: 3 } as const;
+    const at = (step: number, count: number, since: number | null) =>
+      learningRateAt({ ...schedule, rewarmSteps: 4 }, step, 1000, { ...noPlateau, count, since });
+    expect([at(0, 0, null), at(2, 0, null), at(3, 0, null), at(900, 0, null)]).toEqual([0.25, 0.75, 1, 1]);
+    expect(at(104, 1, 100)).toBeCloseTo(Math.SQRT1_2, 12);
+    expect([at(100, 2, 100), at(103, 2, 100), at(104, 2, 100)]).toEqual([0.1, 0.4, expect.closeTo(0.5, 12)]);
+    expect(at(900, 3, 100)).toBe(0.4);
+    expect(learningRateAt(schedule, 199, 1000, { ...noPlateau, count: 2, since: 100 })).toBeLessThan(0.5);
+    expect(learningRateAt(schedule, 200, 1000, { ...noPlateau, count: 2, since: 100 })).toBeCloseTo(0.5, 12);
+  });
+
   it.each<Schedule>([
     { kind: 'constant', learningRate: 1, warmupSteps: 5 },
     { kind: 'cosine', learningRate: 1, warmupSteps: 5 },
+    { kind: 'cosineRestarts', learningRate: 1, warmupSteps: 5 },
+    { kind: 'cosineRestarts', learningRate: 1, period: 3, multiplier: 1 },
+    { kind: 'linear', learningRate: 1, warmupSteps: 5 },
     { kind: 'oneCycle', learningRate: 1 },
+    { kind: 'progressivePlateau', learningRate: 1, warmupSteps: 5 },
   ])('$kind is positive and never above the peak', (schedule) => {
     for (const total of [1, 2, 5, 50]) {
       for (const rate of rates(schedule, total)) {

@@ -1,3 +1,5 @@
+import { noPlateau, type Plateau, type PlateauSettings } from './plateau.js';
+
 /**
  * Learning rates as pure functions of the step (0 is the first) and the total number of steps T. All warm up linearly:
  * with W warm-up steps, step i < W has `learningRate (i + 1) / (W + 1)`, so that step W is the first at the full rate.
@@ -29,17 +31,53 @@ export interface OneCycleSchedule {
   readonly finalDivisor?: number;
 }
 
-export type Schedule = ConstantSchedule | CosineSchedule | OneCycleSchedule;
+export interface CosineRestartsSchedule extends Omit<CosineSchedule, 'kind'> {
+  readonly kind: 'cosineRestarts';
+  /** Steps of the first cycle; unless told three cycles fill the run. */
+  readonly period?: number;
+  /** Each cycle is as many times as long as the one before, 2 unless told. */
+  readonly multiplier?: number;
+}
 
-/** The learning rate of step `step`, 0 .. totalSteps - 1. See the functions below for the formulas. */
-export const learningRateAt = (schedule: Schedule, step: number, totalSteps: number): number => {
+export interface LinearSchedule extends Omit<CosineSchedule, 'kind'> {
+  readonly kind: 'linear';
+}
+
+export interface ProgressivePlateauSchedule extends Omit<CosineSchedule, 'kind'>, PlateauSettings {
+  readonly kind: 'progressivePlateau';
+}
+
+export type Schedule =
+  | ConstantSchedule
+  | CosineSchedule
+  | CosineRestartsSchedule
+  | LinearSchedule
+  | OneCycleSchedule
+  | ProgressivePlateauSchedule;
+
+/**
+ * The learning rate of step `step`, 0 .. totalSteps - 1. See the functions below for the formulas. Only
+ * `progressivePlateau` looks at `plateau`, which `plateauAfter` moves on.
+ */
+export const learningRateAt = (
+  schedule: Schedule,
+  step: number,
+  totalSteps: number,
+  plateau: Plateau = noPlateau,
+): number => {
   switch (schedule.kind) {
     case 'constant':
       return constantRate(schedule, step);
     case 'cosine':
       return cosineRate(schedule, step, totalSteps);
+    case 'cosineRestarts':
+      return cosineRestartsRate(schedule, step, totalSteps);
+    case 'linear':
+      return linearRate(schedule, step, totalSteps);
     case 'oneCycle':
       return oneCycleRate(schedule, step, totalSteps);
+    case 'progressivePlateau':
+      return progressivePlateauRate(schedule, step, plateau);
   }
 };
 
@@ -61,6 +99,51 @@ export const cosineRate = (
   if (step < warmupSteps) return warmingUp(learningRate, step, warmupSteps);
   if (step >= totalSteps) return minLearningRate;
   return fallingCosine(learningRate, minLearningRate, (step - warmupSteps) / (totalSteps - warmupSteps));
+};
+
+/**
+ * Loshchilov and Hutter 2017: after the warm-up one cosine after the other, each from `learningRate` to `min`. Cycle i has
+ * `period multiplier^i` steps, and its step s the rate of `cosineRate` with `r = s / (period multiplier^i)`.
+ */
+export const cosineRestartsRate = (
+  { learningRate, minLearningRate = 0, warmupSteps = 0, multiplier = 2, period }: Omit<CosineRestartsSchedule, 'kind'>,
+  step: number,
+  totalSteps: number,
+): number => {
+  if (step < warmupSteps) return warmingUp(learningRate, step, warmupSteps);
+  const firstOfThree = (totalSteps - warmupSteps) / (1 + multiplier + multiplier ** 2);
+  let [passed, length] = [step - warmupSteps, period ?? Math.max(1, firstOfThree)];
+  while (passed >= length) {
+    passed -= length;
+    length *= multiplier;
+  }
+  return fallingCosine(learningRate, minLearningRate, passed / length);
+};
+
+/** After the warm-up a straight line to `min` at step T: `learningRate + (min - learningRate) (step - W) / (T - W)`. */
+export const linearRate = (
+  { learningRate, minLearningRate = 0, warmupSteps = 0 }: Omit<LinearSchedule, 'kind'>,
+  step: number,
+  totalSteps: number,
+): number => {
+  if (step < warmupSteps) return warmingUp(learningRate, step, warmupSteps);
+  if (step >= totalSteps) return minLearningRate;
+  const passed = (step - warmupSteps) / (totalSteps - warmupSteps);
+  return learningRate + (minLearningRate - learningRate) * passed;
+};
+
+/**
+ * `learningRate / sqrt(2)^n` after n plateaus, not below `min`. The rate warms up at the start of the run, and anew, over
+ * `rewarmSteps`, after every plateau: the moments of the optimizer then are those of larger steps.
+ */
+export const progressivePlateauRate = (
+  { learningRate, minLearningRate = 0, warmupSteps = 0, rewarmSteps = 100 }: Omit<ProgressivePlateauSchedule, 'kind'>,
+  step: number,
+  { count, since }: Plateau,
+): number => {
+  const rate = Math.max(minLearningRate, learningRate * 2 ** (-count / 2));
+  const [passed, steps] = since === null ? [step, warmupSteps] : [step - since, rewarmSteps];
+  return passed < steps ? warmingUp(rate, passed, steps) : rate;
 };
 
 /**

@@ -31,7 +31,7 @@ export const runConfigSchema = lazily(() => {
     parity: z.boolean().default(false).describe('Follow every byte by an even-parity bit: 9 bits a byte.'),
   });
 
-  const trainSchema = z.strictObject({
+  const trainKeys = z.strictObject({
     steps: z
       .number()
       .int()
@@ -69,6 +69,12 @@ export const runConfigSchema = lazily(() => {
     sampleEvery: z.number().int().min(0).default(0).describe('Steps between samples; 0: none.'),
     sampleBytes: z.number().int().positive().default(160).describe('Bytes of a sample.'),
     logEvery: z.number().int().positive().default(1).describe('Steps between rows of metrics.jsonl.'),
+  });
+
+  const trainSchema = trainKeys.superRefine(({ evaluateEvery, schedule }, { addIssue }) => {
+    if (evaluateEvery > 0 || schedule !== 'progressivePlateau') return;
+    const message = 'but train.schedule progressivePlateau follows the evaluations: give the steps between two of them';
+    addIssue({ code: 'custom', path: ['evaluateEvery'], message });
   });
 
   return z.strictObject({

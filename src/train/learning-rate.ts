@@ -1,15 +1,34 @@
-import { learningRateAt, type Schedule } from '../optim/index.js';
+import { learningRateAt, type Plateau, type PlateauSettings, type Schedule } from '../optim/index.js';
 import type { RunConfig } from './config.js';
 
-const scheduleOf = ({ train }: RunConfig): Schedule => {
-  const { schedule: kind, learningRate, minLearningRate, warmupSteps, warmupShare, finalDivisor } = train;
-  if (kind === 'oneCycle') return { kind, learningRate, warmupShare, finalDivisor };
-  return kind === 'cosine' ? { kind, learningRate, minLearningRate, warmupSteps } : { kind, learningRate, warmupSteps };
+const scheduleOf = (config: RunConfig): Schedule => {
+  const { schedule: kind, learningRate, minLearningRate, warmupSteps, warmupShare, finalDivisor } = config.train;
+  const { restartPeriod, restartMultiplier: multiplier } = config.train;
+  switch (kind) {
+    case 'constant':
+      return { kind, learningRate, warmupSteps };
+    case 'cosine':
+    case 'linear':
+      return { kind, learningRate, minLearningRate, warmupSteps };
+    case 'cosineRestarts':
+      return { kind, learningRate, minLearningRate, warmupSteps, period: restartPeriod, multiplier };
+    case 'oneCycle':
+      return { kind, learningRate, warmupShare, finalDivisor };
+    case 'progressivePlateau':
+      return { kind, learningRate, minLearningRate, warmupSteps, ...plateauSettings(config) };
+  }
 };
+
+/** When the schedule `progressivePlateau` lowers the rate. */
+export const plateauSettings = ({ train }: RunConfig): PlateauSettings => ({
+  patience: train.plateauPatience,
+  minChange: train.plateauMinChange,
+  rewarmSteps: train.plateauWarmupSteps,
+});
 
 /** Number of optimizer steps of a run: the horizon of every schedule. */
 export const horizonOf = ({ train }: RunConfig): number => train.steps;
 
 /** Learning rate of a step (0 is the first). */
-export const stepLearningRate = (config: RunConfig, step: number): number =>
-  learningRateAt(scheduleOf(config), step, horizonOf(config));
+export const stepLearningRate = (config: RunConfig, step: number, plateau?: Plateau): number =>
+  learningRateAt(scheduleOf(config), step, horizonOf(config), plateau);

@@ -1,39 +1,22 @@
-import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type CheckpointContent,
-  findCheckpoint,
-  loadCheckpoint,
-  type RunFolder,
-  saveCheckpoint,
-  writeRunConfig,
-} from '../checkpoint/index.js';
-import { compile } from '../compile/compile.js';
-import { defaultExecutor } from '../compile/default-executor.js';
-import { scalar } from '../compile/host-array.js';
-import { State } from '../compile/state.js';
-import type { ConfigTree } from '../core/config.js';
-import { NonetError } from '../core/errors.js';
-import { fileError } from '../core/files.js';
-import { type ByteStore, createBatcher, memoryStore } from '../data/index.js';
-import { generate, writesBytes } from '../generate/index.js';
+import { type CheckpointContent, type RunFolder, writeRunConfig } from '../checkpoint/index.js';
+import { createBatcher } from '../data/index.js';
+import { writesBytes } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
-import { initialParameters, parameterCount } from '../nn/index.js';
-import type { Tensor } from '../tensor/index.js';
-import { readArrays, writeArrays } from './arrays.js';
+import { parameterCount } from '../nn/index.js';
 import type { RunConfig } from './config.js';
-import { evaluationPart, openRunData, requireWindows, writingWarnings } from './data.js';
-import { instructionSet, measuredPeak } from './machine.js';
-import { cutMetrics, openMetrics, readMetrics } from './metrics.js';
+import { courseOf } from './course.js';
+import { openRunData, requireWindows, writingWarnings } from './data.js';
+import { initialState } from './initial-state.js';
+import { Loop, plain, SAMPLES_FILE } from './loop.js';
+import { measuredPeak } from './machine.js';
+import { cutMetrics, readMetrics } from './metrics.js';
 import { requireFits, stepPlan } from './plan.js';
-import { createProgress, type Progress } from './progress.js';
-import { createScorer, type Score, type Scorer } from './score.js';
-import { trainStateTypes } from './step.js';
-import { createStepper, type Stepper } from './stepper.js';
+import { createProgress } from './progress.js';
+import { createScorer, type Score } from './score.js';
+import { withStepsFor } from './speed-probe.js';
+import { createStepper } from './stepper.js';
 import type { TrainOptions } from './trainer.js';
-
-/** Samples of a run, one JSON object a line. */
-const SAMPLES_FILE = 'samples.jsonl';
 
 export interface TrainResult {
   readonly runFolder: string;
@@ -110,6 +93,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     validationBytes,
     scorer: createScorer(model),
     bytesPerStep,
+    course: courseOf(start.checkpoint?.state ?? {}),
   });
   try {
     if (from === 0) await loop.save(0);
@@ -144,177 +128,5 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   }
 };
 
-interface LoopParts {
-  readonly run: RunFolder;
-  readonly model: BitTransformer;
-  readonly config: RunConfig;
-  readonly stepper: Stepper;
-  readonly progress: Progress | undefined;
-  readonly validationBytes: ByteStore;
-  readonly scorer: Scorer;
-  readonly bytesPerStep: number;
-}
-
-/** The steps of a session and what happens between them. */
-class Loop {
-  done = 0;
-  saved = -1;
-  trainSeconds = 0;
-  private readonly metrics;
-  private readonly evaluationBytes: ByteStore;
-
-  constructor(private readonly parts: LoopParts) {
-    this.metrics = openMetrics(parts.run.metricsPath);
-    const { validationBytes, config } = parts;
-    const part = evaluationPart(config, validationBytes);
-    this.evaluationBytes = memoryStore(part.read(0, part.length).slice());
-  }
-
-  /** Returns whether the signal ended it early. */
-  async steps(from: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const { stepper, config, progress, model } = this.parts;
-    const { steps, logEvery, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
-    this.done = from;
-    const samples = writesBytes(model.config.bitsPerPatch, config.data.parity);
-    const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
-    while (this.done < steps) {
-      if (signal?.aborted) return true;
-      const began = performance.now();
-      const { loss, payloadLoss, gradientNorm, learningRate } = await stepper.run(this.done);
-      const seconds = (performance.now() - began) / 1000;
-      this.trainSeconds += seconds;
-      this.done++;
-      const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
-      if (this.done % logEvery === 0 || this.done === steps) {
-        this.metrics.write({ step: this.done, ...training, gradientNorm, learningRate, seconds });
-      }
-      progress?.update({ step: this.done, ...training, seconds });
-      if (every(evaluateEvery)) {
-        const score = await this.evaluate(this.done, this.evaluationBytes);
-        progress?.update({ step: this.done, validationBitsPerByte: score.bitsPerByte, seconds: 0 });
-      }
-      if (samples && every(sampleEvery)) await this.sample(model);
-      if (every(checkpointEvery)) await this.save(this.done);
-    }
-    return false;
-  }
-
-  async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
-    const { scorer, stepper, config, progress } = this.parts;
-    const score = await scorer(stepper.state, store, { parity: config.data.parity });
-    const { bitsPerByte, parityCrossEntropy, bytes } = score;
-    if (record) this.metrics.write({ step, validation: { bitsPerByte, parityCrossEntropy, bytes } });
-    progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)`);
-    return score;
-  }
-
-  async save(step: number): Promise<void> {
-    const { run, config, stepper, bytesPerStep } = this.parts;
-    this.metrics.sync();
-    await saveCheckpoint(
-      run.path,
-      {
-        step,
-        config: plain(config),
-        model: readArrays(stepper.state, 'parameters'),
-        optimizer: readArrays(stepper.state, 'optimizer'),
-        state: { step, seed: config.seed, bytesSeen: step * bytesPerStep, instructionSet: instructionSet() },
-      },
-      { keep: config.train.keepCheckpoints },
-    );
-    this.saved = step;
-  }
-
-  close(): void {
-    this.metrics.close();
-  }
-
-  private async sample(model: BitTransformer): Promise<void> {
-    const { stepper, config, run, progress } = this.parts;
-    const { rows } = await generate(model, stepper.state, {
-      prompts: [new Uint8Array()],
-      maxBytes: config.train.sampleBytes,
-      temperature: 0.8,
-      seed: config.seed,
-      dataParity: config.data.parity,
-    });
-    const text = new TextDecoder().decode(rows[0]!.bytes);
-    const path = join(run.path, SAMPLES_FILE);
-    try {
-      appendFileSync(path, `${JSON.stringify({ step: this.done, text })}\n`);
-    } catch (error) {
-      throw fileError(error, 'write', path);
-    }
-    progress?.note(`step ${this.done} sample: ${JSON.stringify(text)}`);
-  }
-}
-
 const hasValidation = async (metricsPath: string, step: number): Promise<boolean> =>
   (await readMetrics(metricsPath)).some((row) => row.step === step && 'validation' in row);
-
-const initialState = async (
-  model: BitTransformer,
-  config: RunConfig,
-  { weights, checkpoint }: SessionStart,
-  warn: (message: string) => void,
-): Promise<State> => {
-  const state = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
-  if (checkpoint) {
-    writeArrays(state, 'parameters', checkpoint.model, 'the checkpoint');
-    writeArrays(state, 'optimizer', checkpoint.optimizer, 'the checkpoint');
-    const before = (checkpoint.state as { instructionSet?: string }).instructionSet;
-    if (before && before !== instructionSet()) {
-      warn(
-        `this run was trained with ${before} and goes on with ${instructionSet()}: results will differ in the last bits.`,
-      );
-    }
-    return state;
-  }
-  if (weights) {
-    const folder = await findCheckpoint(weights, { root: config.run.root, warn });
-    const { model: arrays } = await loadCheckpoint(folder, { optimizer: false });
-    writeArrays(state, 'parameters', arrays, folder);
-    return state;
-  }
-  return initialize(model, state, config.seed);
-};
-
-const initialize = async (model: BitTransformer, state: State, seed: number): Promise<State> => {
-  const init = compile(
-    (_: unknown, key: { seed: Tensor; step: Tensor }) => ({ state: { parameters: initialParameters(model, key) } }),
-    { donate: 'state' },
-  );
-  const { state: next } = await init(state, { seed: scalar(seed, 'i32'), step: scalar(0, 'i32') });
-  return next;
-};
-
-/** Steps that fit into a time, by the median of a few steps on a state that is thrown away. */
-const withStepsFor = async (
-  minutes: number,
-  model: BitTransformer,
-  config: RunConfig,
-  batcher: ReturnType<typeof createBatcher>,
-): Promise<RunConfig> => {
-  const fresh = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
-  const stepper = createStepper(model, config, batcher, await initialize(model, fresh, config.seed));
-  const seconds: number[] = [];
-  const began = performance.now();
-  try {
-    for (let step = 0; step < 3 || (performance.now() - began < 3000 && step < 200); step++) {
-      const before = performance.now();
-      await stepper.run(step % config.train.steps);
-      seconds.push((performance.now() - before) / 1000);
-    }
-  } finally {
-    stepper.state.free();
-  }
-  // The first step compiles.
-  const usual = seconds.slice(1).sort((a, b) => a - b)[Math.floor((seconds.length - 1) / 2)]!;
-  const steps = Math.max(1, Math.round((minutes * 60) / usual));
-  if (!Number.isSafeInteger(steps))
-    throw new NonetError('E_CONFIG', `train.minutes ${minutes} gives no number of steps`);
-  const { minutes: _, ...train } = config.train;
-  return { ...config, train: { ...train, steps } };
-};
-
-const plain = (config: RunConfig): ConfigTree => JSON.parse(JSON.stringify(config)) as ConfigTree;

@@ -4,7 +4,6 @@ import { NonetError } from '../core/errors.js';
 import type { Batcher } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
-import { stepLearningRate } from './learning-rate.js';
 import { type StepPrograms, stepPrograms } from './step.js';
 
 export interface StepResult {
@@ -13,7 +12,6 @@ export interface StepResult {
   /** The same without parity bits. */
   readonly payloadLoss: number;
   readonly gradientNorm: number;
-  readonly learningRate: number;
 }
 
 /** Does optimizer steps on a state that it holds. */
@@ -23,7 +21,7 @@ export interface Stepper {
    * Step `step` (0 is the first). Throws `E_NOT_FINITE` naming the op that first gave NaN or infinity; the state is then
    * as it was before the step.
    */
-  run(step: number): Promise<StepResult>;
+  run(step: number, learningRate: number): Promise<StepResult>;
 }
 
 export const createStepper = (model: BitTransformer, config: RunConfig, batcher: Batcher, initial: State): Stepper => {
@@ -32,15 +30,15 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
   const width = model.config.contextLength + 1;
   let state = initial;
 
-  const scalars = (step: number) => ({
-    learningRate: scalar(stepLearningRate(config, step)),
+  const scalars = (step: number, learningRate: number) => ({
+    learningRate: scalar(learningRate),
     seed: scalar(config.seed, 'i32'),
     step: scalar(step, 'i32'),
   });
 
-  const whole = async (step: number) => {
+  const whole = async (step: number, learningRate: number) => {
     const { patches } = batcher.batch(step);
-    const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step) };
+    const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step, learningRate) };
     const result = await guarded(
       () => programs.step(state, inputs),
       () => programs.step.findNotFinite(state, inputs),
@@ -49,7 +47,8 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
     return result;
   };
 
-  const accumulated = async (step: number) => {
+  const accumulated = async (step: number, learningRate: number) => {
+    const inputs = scalars(step, learningRate);
     const patches = new Int32Array(accumulation * batchSize * width);
     for (let i = 0; i < accumulation; i++) patches.set(batcher.batch(step, i).patches, i * batchSize * width);
     const each = (value: (i: number) => number) => Int32Array.from({ length: accumulation }, (_, i) => value(i));
@@ -67,17 +66,17 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
     // The sums only hold what some micro-batch has put there: the op to name is in that one's own program.
     const find = async () => {
       for (let i = 0; i < accumulation; i++) {
-        const inputs = {
+        const part = {
           patches: hostArray(batcher.batch(step, i).patches, [batchSize, width]),
-          ...scalars(step),
+          ...inputs,
           step: scalar(step * accumulation + i, 'i32'),
         };
-        const culprit = await programs.gradients.findNotFinite(state, inputs);
+        const culprit = await programs.gradients.findNotFinite(state, part);
         if (culprit) return culprit;
       }
-      return programs.apply.findNotFinite(state, scalars(step));
+      return programs.apply.findNotFinite(state, inputs);
     };
-    const result = await guarded(() => programs.apply(state, scalars(step)), find, step);
+    const result = await guarded(() => programs.apply(state, inputs), find, step);
     return { ...result, payloadLoss };
   };
 
@@ -85,14 +84,13 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
     get state() {
       return state;
     },
-    run: async (step) => {
-      const result = accumulation > 1 ? await accumulated(step) : await whole(step);
+    run: async (step, learningRate) => {
+      const result = accumulation > 1 ? await accumulated(step, learningRate) : await whole(step, learningRate);
       state = result.state;
       return {
         loss: result.loss.item(),
         payloadLoss: result.payloadLoss.item(),
         gradientNorm: result.gradientNorm.item(),
-        learningRate: stepLearningRate(config, step),
       };
     },
   };

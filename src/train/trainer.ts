@@ -15,6 +15,7 @@ import type { ConfigTree } from '../core/config.js';
 import { applyOverrides } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
 import { checkConfig, type RunConfig } from './config.js';
+import { followsValidation } from './course.js';
 import type { ProgressStream } from './progress.js';
 import { runSession, type SessionStart, type TrainResult } from './session.js';
 
@@ -102,18 +103,18 @@ const locked = async (run: RunFolder, work: () => Promise<TrainResult>): Promise
 };
 
 /** Keys that may differ when a run goes on: they change no number. */
-const free = new Set([
-  'threads',
-  'train.keepCheckpoints',
-  'train.checkpointEvery',
-  'train.sampleEvery',
-  'train.sampleBytes',
-  'train.evaluateEvery',
-  'train.evaluateBytes',
-]);
+const freeKeys = (config: RunConfig): ReadonlySet<string> =>
+  new Set([
+    'threads',
+    'train.keepCheckpoints',
+    'train.checkpointEvery',
+    'train.sampleEvery',
+    'train.sampleBytes',
+    ...(followsValidation(config) ? [] : ['train.evaluateEvery', 'train.evaluateBytes']),
+  ]);
 
 const requireSameCourse = (before: RunConfig, after: RunConfig): void => {
-  const changed = differences(before as unknown as ConfigTree, after as unknown as ConfigTree, '');
+  const changed = differences(before as unknown as ConfigTree, after as unknown as ConfigTree, freeKeys(before));
   if (changed.length === 0) return;
   const list = changed.join(', ');
   const why = changed.includes('train.steps')
@@ -128,11 +129,11 @@ const requireSameCourse = (before: RunConfig, after: RunConfig): void => {
   );
 };
 
-const differences = (a: unknown, b: unknown, prefix: string): string[] => {
+const differences = (a: unknown, b: unknown, free: ReadonlySet<string>, prefix = ''): string[] => {
   if (free.has(prefix)) return [];
   const isTree = (value: unknown): value is Record<string, unknown> =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isTree(a) || !isTree(b)) return JSON.stringify(a) === JSON.stringify(b) ? [] : [prefix];
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].flatMap((key) => differences(a[key], b[key], prefix === '' ? key : `${prefix}.${key}`));
+  return [...keys].flatMap((key) => differences(a[key], b[key], free, prefix === '' ? key : `${prefix}.${key}`));
 };
