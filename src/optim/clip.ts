@@ -1,14 +1,19 @@
 import {
   add,
   cast,
+  clamp,
   div,
+  less,
+  maximum,
   minimum,
   mul,
   scope,
+  select,
   sqrt,
   square,
   sum,
   type Tensor,
+  type TensorType,
   type Tree,
   treeLeaves,
   treeMap,
@@ -23,16 +28,68 @@ export const globalNorm = (tree: Tree<Tensor>): Tensor => {
   return cast(sqrt(squares.reduce((total, one) => add(total, one))), 'f32');
 };
 
-/**
- * Scales a tree so that its norm is at most `maxNorm`: by `min(1, maxNorm / (norm + 1e-6))`, as PyTorch does. `norm` is
- * that before scaling, an f32 scalar.
- */
-export const clipByGlobalNorm = (
-  tree: Tree<Tensor>,
-  maxNorm: number | Tensor,
-): { tree: Tree<Tensor>; norm: Tensor } => {
+export interface Clipped {
+  readonly tree: Tree<Tensor>;
+  /** Global norm before clipping, an f32 scalar. */
+  readonly norm: Tensor;
+}
+
+/** Scales a tree so that its norm is at most `maxNorm`: by `min(1, maxNorm / (norm + 1e-6))`, as PyTorch does. */
+export const clipByGlobalNorm = (tree: Tree<Tensor>, maxNorm: number | Tensor): Clipped => {
   const norm = globalNorm(tree);
   const factor = minimum(div(maxNorm, add(norm, 1e-6)), 1);
   const clipped = treeMap<Tensor, Tensor>(tree, isTensor, (leaf, path) => scope(path, () => mul(leaf, factor)));
   return { tree: clipped, norm };
 };
+
+/** Brings every number of a tree into -most ... most. */
+export const clipByValue = (tree: Tree<Tensor>, most: number): Clipped => ({
+  tree: treeMap<Tensor, Tensor>(tree, isTensor, (leaf, path) => scope(path, () => clamp(leaf, -most, most))),
+  norm: globalNorm(tree),
+});
+
+/** A running mean of gradient norms is `sum / weight`: both fade alike, so it is right from the first norm on. */
+export interface RunningNorm<L> {
+  readonly sum: L;
+  readonly weight: L;
+}
+
+/** Zeros at first: the first gradient is not clipped, there is nothing to compare it with. */
+export const runningNormTypes: RunningNorm<TensorType> = {
+  sum: { shape: [], dtype: 'f32' },
+  weight: { shape: [], dtype: 'f32' },
+};
+
+export interface RunningNormSettings {
+  /** Bound over the running mean. */
+  readonly factor: number;
+  /** Share of the old mean that stays. */
+  readonly beta: number;
+}
+
+/**
+ * Clips to `factor` times the running mean of the norms before, as they were after clipping:
+ *
+ *     bound = factor sum / weight
+ *     sum = beta sum + (1 - beta) min(norm, bound)            weight = beta weight + (1 - beta)
+ *
+ * So one wild gradient hardly moves the mean, and gradients that are larger from now on double the bound every few steps.
+ */
+export const clipByRunningNorm = (
+  tree: Tree<Tensor>,
+  { sum: total, weight }: RunningNorm<Tensor>,
+  { factor, beta }: RunningNormSettings,
+): Clipped & { running: RunningNorm<Tensor> } => {
+  // No division by zero, not even where its result is not taken: the search for the first NaN would find it.
+  const usual = div(total, maximum(weight, Number.EPSILON));
+  const bound = select(less(0, weight), mul(usual, factor), largest);
+  const clipped = clipByGlobalNorm(tree, bound);
+  const mean = (old: Tensor, now: Tensor): Tensor => add(mul(old, beta), mul(now, 1 - beta));
+  return {
+    ...clipped,
+    running: { sum: mean(total, minimum(clipped.norm, bound)), weight: add(mul(weight, beta), 1 - beta) },
+  };
+};
+
+/** No f32 norm is above it. */
+const largest = 3e38;

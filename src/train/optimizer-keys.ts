@@ -20,5 +20,15 @@ export const optimizerKeys = (z: typeof Z) => ({
     .describe("Learning rate of muon's matrices over train.learningRate, which AdamW takes for the rest."),
   relativeStep: z.boolean().default(false).describe("Whether adafactor's steps are shares of the size of a tensor."),
   weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
-  clip: z.number().positive().default(1).describe('Largest global norm of the gradients.'),
+  clipKind: z
+    .enum(['norm', 'value', 'adaptive'])
+    .default('norm')
+    .describe('What bounds a gradient: its global norm, each of its numbers, or the norms of the gradients before.'),
+  clip: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Largest global norm (norm) or largest number (value) of a gradient.'),
+  clipFactor: z.number().gt(1).default(2).describe('Largest norm over the running mean of the norms (adaptive).'),
+  clipBeta: z.number().min(0).lt(1).default(0.98).describe('Share of that running mean that stays at each step.'),
 });

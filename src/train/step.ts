@@ -1,7 +1,7 @@
 import { type Compiled, compile } from '../compile/compile.js';
 import type { BitTransformer } from '../models/index.js';
 import { bind, parameterTypes } from '../nn/index.js';
-import { clipByGlobalNorm, type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
+import { type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
 import {
   add,
   cast,
@@ -19,6 +19,7 @@ import {
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
+import { type ClippingConfig, type ClippingState, clipGradients, clippingStateTypes } from './clipping.js';
 import { type OptimizerConfig, stepOptimizer } from './optimizer.js';
 
 /** Inputs of one optimizer step besides the state. */
@@ -33,7 +34,8 @@ export interface StepInputs {
 
 interface TrainState {
   readonly parameters: Tree<Tensor>;
-  readonly optimizer: OptimizerState<Tensor>;
+  /** Missing where nothing is kept, as with plain SGD: a tree without leaves is none. */
+  readonly optimizer?: OptimizerState<Tensor> & ClippingState<Tensor>;
   /** Sums over micro-batches; only with accumulation. */
   readonly gradients?: Tree<Tensor>;
   readonly lossSum?: Tensor;
@@ -43,10 +45,11 @@ interface TrainState {
 export const trainStateTypes = (
   model: BitTransformer,
   accumulation: number,
-  options: OptimizerConfig = {},
+  options: OptimizerConfig & ClippingConfig = {},
 ): Tree<TensorType> => {
   const parameters = parameterTypes(model);
-  const state = { parameters, optimizer: optimizerStateTypes(stepOptimizer(model, options), parameters) };
+  const kept = optimizerStateTypes(stepOptimizer(model, options), parameters);
+  const state = { parameters, optimizer: { ...kept, ...clippingStateTypes(options) } as Tree<TensorType> };
   return accumulation > 1 ? { ...state, gradients: parameters, lossSum: { shape: [], dtype: 'f32' } } : state;
 };
 
@@ -62,9 +65,7 @@ export interface StepPrograms {
   readonly gradients: Compiled;
 }
 
-export interface StepOptions extends OptimizerConfig {
-  /** Largest global norm of the gradients. */
-  readonly clip: number;
+export interface StepOptions extends OptimizerConfig, ClippingConfig {
   readonly accumulation: number;
   /** Whether every byte is followed by a parity bit, which the payload loss leaves out. */
   readonly parity?: boolean;
@@ -81,15 +82,19 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   };
 
   const update = (state: TrainState, gradients: Tree<Tensor>, loss: Tensor, inputs: Omit<StepInputs, 'patches'>) => {
-    const { tree, norm } = clipByGlobalNorm(gradients, options.clip);
+    const { clip, ...kept } = state.optimizer ?? {};
+    const { tree, norm, state: clipping } = clipGradients(gradients, { clip }, options);
     // NaN or infinity ends the program here: nothing donated has been written yet.
     guard(logicalNot(finite(add(norm, cast(loss, norm.dtype)))), 'not-finite');
     const next = updateParameters(
       optimizer,
-      { parameters: state.parameters, gradients: tree, state: state.optimizer },
+      { parameters: state.parameters, gradients: tree, state: kept },
       { learningRate: inputs.learningRate, step: add(inputs.step, 1) },
     );
-    return { state: { parameters: next.parameters, optimizer: next.state }, gradientNorm: cast(norm, 'f32') };
+    return {
+      state: { parameters: next.parameters, optimizer: { ...next.state, ...clipping } },
+      gradientNorm: cast(norm, 'f32'),
+    };
   };
 
   return {
