@@ -47,6 +47,12 @@ export const runConfigSchema = lazily(() => {
     accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
     ...optimizerKeys(z),
     ...scheduleKeys(z),
+    labelSmoothing: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe('Share of the truth of each bit that is given to both its values alike.'),
     evaluateEvery: z
       .number()
       .int()

@@ -6,20 +6,18 @@ import {
   add,
   cast,
   constant,
-  constantArray,
   finite,
   guard,
   logicalNot,
   mul,
   type RandomSource,
-  slice,
-  sum,
   type Tensor,
 } from '../tensor/index.js';
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
 import { type ClippingConfig, type ClippingState, clipGradients, clippingStateTypes } from './clipping.js';
+import { type LossOptions, lossesOf } from './losses.js';
 import { type OptimizerConfig, stepOptimizer } from './optimizer.js';
 
 /** Inputs of one optimizer step besides the state. */
@@ -65,10 +63,8 @@ export interface StepPrograms {
   readonly gradients: Compiled;
 }
 
-export interface StepOptions extends OptimizerConfig, ClippingConfig {
+export interface StepOptions extends OptimizerConfig, ClippingConfig, LossOptions {
   readonly accumulation: number;
-  /** Whether every byte is followed by a parity bit, which the payload loss leaves out. */
-  readonly parity?: boolean;
 }
 
 export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
@@ -138,30 +134,3 @@ const addTrees = (sums: Tree<Tensor>, terms: Tree<Tensor>, share: number): Tree<
   });
   return treeMap<Tensor, Tensor>(sums, isTensor, (sum, path) => add(sum, mul(byPath.get(path)!, share)));
 };
-
-/** Mean nats per bit, over all bits (what is minimised) and over those of payload (what is shown). */
-const lossesOf = (
-  model: BitTransformer,
-  patches: Tensor,
-  random: RandomSource,
-  { parity = false }: StepOptions,
-): readonly [Tensor, Tensor] => {
-  const { bitsPerPatch } = model;
-  if (!parity || frameBits % bitsPerPatch !== 0) {
-    const loss = model.loss(patches, { random });
-    return [loss, loss];
-  }
-  const length = patches.shape[1]! - 1;
-  const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];
-  const costs = cast(model.bitCosts(inputs, targets, { random }), 'f64'); // [B, C, P]
-  // Windows start at bytes, so the place of a bit in its frame is known: the targets start one patch later.
-  const isPayload = (i: number): boolean => (i + bitsPerPatch) % frameBits !== frameBits - 1;
-  const mask = Float64Array.from({ length: length * bitsPerPatch }, (_, i) => Number(isPayload(i)));
-  const share = (of: Tensor, count: number): Tensor => cast(mul(sum(of), 1 / (patches.shape[0]! * count)), 'f32');
-  const payload = mul(costs, constantArray(mask, [length, bitsPerPatch], 'f64'));
-  const payloadBits = mask.reduce((total, one) => total + one, 0);
-  return [share(costs, mask.length), share(payload, payloadBits)];
-};
-
-/** A byte and its parity bit. */
-const frameBits = 9;

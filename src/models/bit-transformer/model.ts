@@ -18,7 +18,7 @@ import { type BitTransformerConfig, type BitTransformerOptions, resolveBitTransf
 import { cacheTypes, type Decoded, decode } from './decode.js';
 import { Positions } from './positions.js';
 import { runBlocks } from './run-blocks.js';
-import { bitCosts, ClassicHead, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
+import { bitCosts, ClassicHead, errorLogits, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
 
 export interface ForwardOptions {
   /** Source for dropout. Without it nothing is dropped, as in evaluation. */
@@ -74,6 +74,15 @@ export class BitTransformer {
   bitCosts(inputs: Tensor, targets: Tensor, options: ForwardOptions = {}): Tensor {
     const nodes = this.nodeLogits(inputs, options);
     return scope('loss', () => bitCosts(nodes, targets, this.bitsPerPatch));
+  }
+
+  /**
+   * The logit of each true bit that it is the other one: inputs and targets i32 [B, C] to [B, C, P]. `bitCosts` is its
+   * softplus; losses of another kind start here.
+   */
+  errorLogits(inputs: Tensor, targets: Tensor, options: ForwardOptions = {}): Tensor {
+    const nodes = this.nodeLogits(inputs, options);
+    return scope('loss', () => errorLogits(nodes, targets, this.bitsPerPatch));
   }
 
   /** The logit, at each node, that its bit is 1: inputs i32 [B, C] to [B, C, N], nodes in heap order (see tree-head.ts). */

@@ -85,7 +85,12 @@ export const nodeVectors = (embeddings: Tensor): Tensor => {
  * What each bit of the true patches costs, -ln of its probability given all bits before it: node logits
  * [B, C, 2^P - 1] and patches (i32 [B, C]) to nats [B, C, P].
  */
-export const bitCosts = (nodes: Tensor, patches: Tensor, bitsPerPatch: number): Tensor => {
+export const bitCosts = (nodes: Tensor, patches: Tensor, bitsPerPatch: number): Tensor =>
+  // -ln sigmoid(z) = softplus(-z) for a 1, softplus(z) for a 0: no difference of large numbers.
+  softplus(errorLogits(nodes, patches, bitsPerPatch));
+
+/** The logit, for each bit of the true patches, that it is the other one: of the same shapes as `bitCosts`. */
+export const errorLogits = (nodes: Tensor, patches: Tensor, bitsPerPatch: number): Tensor => {
   const depths = Array.from({ length: bitsPerPatch }, (_, depth) => depth);
   const shifts = (by: (depth: number) => number): Tensor => constantArray(depths.map(by), [bitsPerPatch], 'i32');
   // With a 1 in front of its bits, the value above bit d is the number of the node plus one.
@@ -104,9 +109,8 @@ export const bitCosts = (nodes: Tensor, patches: Tensor, bitsPerPatch: number): 
     ),
     1,
   ); // [B, C, P]
-  // -ln sigmoid(z) = softplus(-z) for a 1, softplus(z) for a 0: no difference of large numbers.
   const sign = sub(1, mul(cast(bit, 'f32'), 2));
-  return softplus(mul(takeAlong(nodes, path), sign));
+  return mul(takeAlong(nodes, path), sign);
 };
 
 /** ln of the probability of every patch: node logits [N, 2^P - 1] to [N, 2^P]. */

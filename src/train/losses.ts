@@ -1,0 +1,57 @@
+import type { BitTransformer } from '../models/index.js';
+import {
+  cast,
+  constantArray,
+  mul,
+  type RandomSource,
+  scope,
+  slice,
+  softplus,
+  sub,
+  sum,
+  type Tensor,
+} from '../tensor/index.js';
+
+export interface LossOptions {
+  /** Whether every byte is followed by a parity bit, which the payload loss leaves out. */
+  readonly parity?: boolean;
+  /** Share of each bit's truth that is given to both values alike, 0 unless told. */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * Mean nats per bit: what is minimised, over all bits, and what is shown, over those of payload and without smoothing.
+ *
+ * With smoothing e the truth of a bit is 1 - e/2 for its value and e/2 for the other one (Szegedy et al. 2016). With z the
+ * logit of the other one, that costs `(1 - e/2) softplus(z) + e/2 softplus(-z) = softplus(z) - e/2 z`.
+ */
+export const lossesOf = (
+  model: BitTransformer,
+  patches: Tensor,
+  random: RandomSource,
+  { parity = false, labelSmoothing = 0 }: LossOptions,
+): readonly [minimised: Tensor, shown: Tensor] => {
+  const { bitsPerPatch } = model;
+  const hasParity = parity && frameBits % bitsPerPatch === 0;
+  if (!hasParity && labelSmoothing === 0) {
+    const loss = model.loss(patches, { random });
+    return [loss, loss];
+  }
+  const length = patches.shape[1]! - 1;
+  const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];
+  const errors = model.errorLogits(inputs, targets, { random }); // [B, C, P]
+  return scope('loss', () => {
+    const costs = cast(softplus(errors), 'f64');
+    const smoothed = labelSmoothing === 0 ? costs : sub(costs, mul(cast(errors, 'f64'), labelSmoothing / 2));
+    // Windows start at bytes, so the place of a bit in its frame is known: the targets start one patch later.
+    const isPayload = (i: number): boolean => !hasParity || (i + bitsPerPatch) % frameBits !== frameBits - 1;
+    const mask = Float64Array.from({ length: length * bitsPerPatch }, (_, i) => Number(isPayload(i)));
+    const share = (of: Tensor, count: number): Tensor => cast(mul(sum(of), 1 / (patches.shape[0]! * count)), 'f32');
+    const payload = hasParity ? mul(costs, constantArray(mask, [length, bitsPerPatch], 'f64')) : costs;
+    const payloadBits = mask.reduce((total, one) => total + one, 0);
+    return [share(smoothed, mask.length), share(payload, payloadBits)];
+  });
+};
+
+/** A byte and its parity bit. */
+const frameBits = 9;
