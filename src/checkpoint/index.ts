@@ -3,7 +3,14 @@ export { type FaultPoint, faultPoint } from './fault.js';
 export { type JsonLine, lastValues, parseJsonLines } from './json-lines.js';
 export { checkpointsFolder, savedSteps, stepFolder } from './layout.js';
 export { listRuns, type RunSummary, summarizeRun } from './list-runs.js';
-export { type FindOptions, isCheckpoint, type LoadOptions, latestCheckpoint, loadCheckpoint } from './load.js';
+export {
+  bestCheckpoint,
+  type FindOptions,
+  isCheckpoint,
+  type LoadOptions,
+  latestCheckpoint,
+  loadCheckpoint,
+} from './load.js';
 export { type LockHolder, lockHolder, lockRun, type RunLock } from './lock.js';
 export { FORMAT_VERSION, type Manifest, verifyCheckpoint } from './manifest.js';
 export type { NamedArray, StoredDType, TypedArray } from './named-array.js';

@@ -53,6 +53,24 @@ export async function latestCheckpoint(runFolder: string, { warn = () => {} }: F
   throw new NonetError('E_CHECKPOINT', message, { folder: runFolder, problems });
 }
 
+/**
+ * The folder of the checkpoint that its run held for the best at the time of the latest one.
+ *
+ * @throws NonetError `E_CHECKPOINT` when there is none, or it is damaged.
+ */
+export async function bestCheckpoint(runFolder: string, options: FindOptions = {}): Promise<string> {
+  const { best } = await readTree(await latestCheckpoint(runFolder, options), STATE_FILE);
+  const folder = join(checkpointsFolder(runFolder), stepFolder(Number(best)));
+  if (typeof best !== 'number' || !(await fileExists(folder))) {
+    const what =
+      typeof best === 'number' ? `keeps no checkpoint of step ${best}, its best` : 'knows no best checkpoint';
+    const message = `${runFolder} ${what}: take the latest one; train.keepBest keeps the best from the first evaluation on.`;
+    throw new NonetError('E_CHECKPOINT', message, { folder: runFolder });
+  }
+  await verifyCheckpoint(folder);
+  return folder;
+}
+
 async function readLatest(
   runFolder: string,
   steps: readonly number[],

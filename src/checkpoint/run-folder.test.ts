@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -152,6 +152,42 @@ describe('findCheckpoint', () => {
   it('says when a run has none', async () => {
     await writeRunConfig(await createRun(root, 'first'), {});
     await expect(findCheckpoint('first', { root })).rejects.toMatchObject({ code: 'E_CHECKPOINT' });
+  });
+});
+
+describe('the best checkpoint of a run', () => {
+  const saveStep = (path: string, step: number, best?: number) =>
+    saveCheckpoint(path, { step, config: {}, model: [], optimizer: [], state: best === undefined ? {} : { best } });
+
+  it('is what the latest one says it is', async () => {
+    const run = await createRun(root, 'first');
+    const first = await saveStep(run.path, 1, 1);
+    expect(await findCheckpoint('first@best', { root })).toBe(first);
+    const second = await saveStep(run.path, 2, 2);
+    expect(await findCheckpoint(`${run.path}@best`)).toBe(second);
+    await saveStep(run.path, 3, 2);
+    expect(await findCheckpoint('first@best', { root })).toBe(second);
+    await truncate(join(second, 'model.safetensors'), 1);
+    await expect(findCheckpoint('first@best', { root })).rejects.toMatchObject({ code: 'E_CHECKPOINT' });
+  });
+
+  it('is missed in words where there is none', async () => {
+    const run = await createRun(root, 'first');
+    await saveStep(run.path, 1);
+    const missing = {
+      code: 'E_CHECKPOINT',
+      message: expect.stringMatching(/knows no best checkpoint: .*train.keepBest/),
+    };
+    await expect(findCheckpoint('first@best', { root })).rejects.toMatchObject(missing);
+    await saveStep(run.path, 9, 4);
+    await expect(findCheckpoint('first@best', { root })).rejects.toThrow(/keeps no checkpoint of step 4, its best/);
+    await expect(findCheckpoint('frist@best', { root })).rejects.toThrow(/there is no run frist: did you mean first/);
+  });
+
+  it('is not looked for where a run has such a name itself', async () => {
+    const run = await createRun(root, 'first@best');
+    const folder = await saveStep(run.path, 1);
+    expect(await findCheckpoint('first@best', { root })).toBe(folder);
   });
 });
 

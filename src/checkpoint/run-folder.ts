@@ -5,7 +5,7 @@ import { fileError, fileExists, readJson, writeFileAtomic } from '../core/files.
 import { nearest } from '../core/nearest.js';
 import type { ConfigTree } from '../core/recipe.js';
 import { CONFIG_FILE, checkpointsFolder, entriesOf, LOCK_FILE, METRICS_FILE, savedSteps } from './layout.js';
-import { type FindOptions, isCheckpoint, latestCheckpoint } from './load.js';
+import { bestCheckpoint, type FindOptions, isCheckpoint, latestCheckpoint } from './load.js';
 
 /** The folder of one training run: its configuration, checkpoints, metrics and whatever else belongs to it. */
 export interface RunFolder {
@@ -68,16 +68,24 @@ export async function openRun(pathOrName: string, root = RUNS_ROOT): Promise<Run
   throw new NonetError('E_RUN', `there is no run ${pathOrName}: ${advice}`, { path: pathOrName, known });
 }
 
+/** Behind the name or the folder of a run: its best checkpoint. */
+const BEST = /^(.+)@best$/;
+
 /**
- * The checkpoint meant by a run's name, a run's folder (their latest intact one) or the folder of a checkpoint.
+ * The checkpoint meant by a run's name, a run's folder (their latest intact one, with `@best` behind it their best one) or
+ * the folder of a checkpoint.
  *
- * @throws NonetError `E_RUN` when there is no such run, `E_CHECKPOINT` when it has no intact checkpoint.
+ * @throws NonetError `E_RUN` when there is no such run, `E_CHECKPOINT` when it has no such intact checkpoint.
  */
 export async function findCheckpoint(
   pathOrName: string,
   { root = RUNS_ROOT, warn }: FindOptions & { root?: string } = {},
 ): Promise<string> {
   if (await isCheckpoint(pathOrName)) return pathOrName;
+  const [, name] = BEST.exec(pathOrName) ?? [];
+  // A run may have such a name itself.
+  const isOther = name !== undefined && !(await isRun(pathOrName)) && !(await isRun(join(root, pathOrName)));
+  if (isOther) return bestCheckpoint((await openRun(name, root)).path, { warn });
   return latestCheckpoint((await openRun(pathOrName, root)).path, { warn });
 }
 

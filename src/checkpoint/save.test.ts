@@ -66,6 +66,13 @@ describe('saveCheckpoint', () => {
     await expect(saveCheckpoint(run, content(4), { keep: 1 })).rejects.toMatchObject({ code: 'E_CONFIG' });
   });
 
+  it('keeps what is pinned as well, unless it lies in a past that was given up', async () => {
+    for (const step of [0, 1, 2, 3]) await saveCheckpoint(run, content(step), { pinned: [1] });
+    expect(await saved()).toEqual(['latest', 'step-1', 'step-2', 'step-3']);
+    await saveCheckpoint(run, content(2), { pinned: [1, 3] });
+    expect(await saved()).toEqual(['latest', 'step-1', 'step-2']);
+  });
+
   it('replaces a checkpoint of the same step', async () => {
     await saveCheckpoint(run, content(5, 1));
     const folder = await saveCheckpoint(run, content(5, 2));

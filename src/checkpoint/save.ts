@@ -36,6 +36,8 @@ export interface CheckpointContent {
 export interface SaveOptions {
   /** Newest checkpoints that stay, at least 2: one of them may turn out damaged. */
   readonly keep?: number;
+  /** Steps of which the checkpoints stay beside the newest, up to the one that is saved. */
+  readonly pinned?: readonly number[];
   /** Called at every named point inside saving; may throw in the place of a failing disk. */
   readonly onFault?: (point: FaultPoint) => void;
 }
@@ -46,7 +48,7 @@ const METADATA = { format: 'pt' };
 /**
  * Saves a checkpoint so that at every moment, a power cut included, the run has all the checkpoints that it had before
  * or the new one too: everything is written to a temporary folder, synced, renamed, and then `latest` is moved.
- * Afterwards old checkpoints beyond `keep` are removed, and those of later steps, which are of a past that was given
+ * Afterwards old checkpoints beyond `keep` and `pinned` are removed, and those of later steps, which are of a past that was given
  * up when the run went on from an earlier step. One call at a time for a run.
  *
  * @returns the folder of the checkpoint
@@ -55,7 +57,7 @@ const METADATA = { format: 'pt' };
 export async function saveCheckpoint(
   runFolder: string,
   content: CheckpointContent,
-  { keep = 2, onFault = faultPoint }: SaveOptions = {},
+  { keep = 2, pinned = [], onFault = faultPoint }: SaveOptions = {},
 ): Promise<string> {
   requireSensible(content.step, keep);
   const parent = checkpointsFolder(runFolder);
@@ -81,7 +83,7 @@ export async function saveCheckpoint(
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw notSaved(content.step, fileError(error, 'save', folder));
   }
-  await prune(runFolder, content.step, keep);
+  await prune(runFolder, content.step, { keep, pinned });
   return folder;
 }
 
@@ -135,11 +137,16 @@ async function moveIntoPlace(temporary: string, folder: string): Promise<string 
   return replaces ? aside : undefined;
 }
 
-async function prune(runFolder: string, step: number, keep: number): Promise<void> {
+async function prune(
+  runFolder: string,
+  step: number,
+  { keep, pinned }: { keep: number; pinned: readonly number[] },
+): Promise<void> {
   const steps = await savedSteps(runFolder);
   const abandoned = steps.filter((saved) => saved > step);
   const old = steps.filter((saved) => saved <= step).slice(keep);
-  for (const saved of [...abandoned, ...old]) {
+  const past = old.filter((saved) => !pinned.includes(saved));
+  for (const saved of [...abandoned, ...past]) {
     await removeFolder(join(checkpointsFolder(runFolder), stepFolder(saved)));
   }
 }

@@ -9,6 +9,7 @@ import {
 } from '../models/index.js';
 import { optimizerKeys } from './optimizer-keys.js';
 import { scheduleKeys } from './schedule-keys.js';
+import { watchKeys } from './watch-keys.js';
 
 /** Everything a run needs, as one tree: what recipes are checked against and `nonet config` prints. */
 export const runConfigSchema = lazily(() => {
@@ -53,6 +54,7 @@ export const runConfigSchema = lazily(() => {
       .lt(1)
       .default(0)
       .describe('Share of the truth of each bit that is given to both its values alike.'),
+    ...watchKeys(z),
     evaluateEvery: z
       .number()
       .int()
@@ -77,9 +79,10 @@ export const runConfigSchema = lazily(() => {
     logEvery: z.number().int().positive().default(1).describe('Steps between rows of metrics.jsonl.'),
   });
 
-  const trainSchema = trainKeys.superRefine(({ evaluateEvery, schedule }, { addIssue }) => {
-    if (evaluateEvery > 0 || schedule !== 'progressivePlateau') return;
-    const message = 'but train.schedule progressivePlateau follows the evaluations: give the steps between two of them';
+  const trainSchema = trainKeys.superRefine(({ evaluateEvery, schedule, earlyStopping }, { addIssue }) => {
+    if (evaluateEvery > 0 || (schedule !== 'progressivePlateau' && earlyStopping === 0)) return;
+    const what = earlyStopping > 0 ? 'train.earlyStopping' : 'train.schedule progressivePlateau';
+    const message = `but ${what} follows the evaluations: give the steps between two of them`;
     addIssue({ code: 'custom', path: ['evaluateEvery'], message });
   });
 
@@ -113,7 +116,11 @@ export const runConfigSchema = lazily(() => {
     train: trainSchema.prefault({}),
     init: z
       .strictObject({
-        from: z.string().min(1).optional().describe('A run or checkpoint whose weights are the start (fine-tuning).'),
+        from: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('A run, RUN@best or checkpoint whose weights are the start (fine-tuning).'),
       })
       .prefault({}),
   });

@@ -7,10 +7,20 @@ import { plateauSettings, stepLearningRate } from './learning-rate.js';
  * JSON keeps exactly: it is part of every checkpoint, so that a resumed run takes the same way.
  */
 export interface Course {
+  readonly best: Evaluated | null;
+  /** Evaluations since then. */
+  readonly sinceBest: number;
   readonly plateau: Plateau;
 }
 
-export const newCourse: Course = { plateau: noPlateau };
+/** An evaluation on the first `bytes` bytes of the validation part. */
+export interface Evaluated {
+  readonly step: number;
+  readonly bitsPerByte: number;
+  readonly bytes: number;
+}
+
+export const newCourse: Course = { best: null, sinceBest: 0, plateau: noPlateau };
 
 /** The course in the state of a checkpoint; that of a new run where the checkpoint is older than courses. */
 export const courseOf = (state: { readonly course?: unknown }): Course => ({
@@ -18,19 +28,36 @@ export const courseOf = (state: { readonly course?: unknown }): Course => ({
   ...(state.course as Partial<Course> | undefined),
 });
 
-/** The course after an evaluation while training, on the same bytes every time. */
-export const afterEvaluation = (
-  course: Course,
-  config: RunConfig,
-  at: { step: number; bitsPerByte: number },
-): Course => ({
+/** The course after an evaluation while training. */
+export const afterEvaluation = (course: Course, config: RunConfig, evaluated: Evaluated): Course => {
+  const { step, bitsPerByte: figure } = evaluated;
+  const best = betterOf(course.best, evaluated);
+  return {
+    ...course,
+    best,
+    sinceBest: best === evaluated ? 0 : course.sinceBest + 1,
+    plateau: plateauAfter(course.plateau, { step, figure }, plateauSettings(config)),
+  };
+};
+
+/** The course after the evaluation at the end, which only counts for the best checkpoint. */
+export const afterLastEvaluation = (course: Course, evaluated: Evaluated): Course => ({
   ...course,
-  plateau: plateauAfter(course.plateau, { step: at.step, figure: at.bitsPerByte }, plateauSettings(config)),
+  best: betterOf(course.best, evaluated),
 });
+
+/** The better of two evaluations, the earlier of equal ones; figures on other bytes say nothing about these. */
+const betterOf = (before: Evaluated | null, now: Evaluated): Evaluated =>
+  before === null || before.bytes !== now.bytes || now.bitsPerByte < before.bitsPerByte ? now : before;
+
+/** Whether training ends here for want of a better evaluation. */
+export const isStopped = ({ sinceBest }: Course, { train }: RunConfig): boolean =>
+  train.earlyStopping > 0 && sinceBest >= train.earlyStopping;
 
 /** Learning rate of a step (0 is the first). */
 export const courseLearningRate = (config: RunConfig, course: Course, step: number): number =>
   stepLearningRate(config, step, course.plateau);
 
 /** Whether evaluations have a say in how training goes on. */
-export const followsValidation = ({ train }: RunConfig): boolean => train.schedule === 'progressivePlateau';
+export const followsValidation = ({ train }: RunConfig): boolean =>
+  train.schedule === 'progressivePlateau' || train.earlyStopping > 0;

@@ -26,7 +26,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads a run by its name or folder, or a checkpoint by its folder.
+ * Loads a run by its name or folder (with `@best` behind it its best checkpoint), or a checkpoint by its folder.
  * Throws `E_RUN` if there is none, `E_CHECKPOINT` if it is damaged or of another model.
  */
 export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Promise<LoadedRun> => {

@@ -8,7 +8,7 @@ import { generate, writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
 import { readArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
-import { afterEvaluation, type Course, courseLearningRate, followsValidation } from './course.js';
+import { afterEvaluation, afterLastEvaluation, type Course, courseLearningRate, isStopped } from './course.js';
 import { evaluationPart } from './data.js';
 import { instructionSet } from './machine.js';
 import { openMetrics } from './metrics.js';
@@ -37,7 +37,7 @@ export class Loop {
   done = 0;
   saved = -1;
   trainSeconds = 0;
-  private course: Course;
+  course: Course;
   private readonly metrics;
   private readonly evaluationBytes: ByteStore;
 
@@ -49,14 +49,14 @@ export class Loop {
     this.evaluationBytes = memoryStore(part.read(0, part.length).slice());
   }
 
-  /** Returns whether the signal ended it early. */
+  /** Goes to the last step, or to where early stopping ends it. Returns whether the signal ended it before. */
   async steps(from: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { stepper, config, progress, model } = this.parts;
     const { steps, logEvery, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
     this.done = from;
     const samples = writesBytes(model.config.bitsPerPatch, config.data.parity);
     const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
-    while (this.done < steps) {
+    while (this.done < steps && !isStopped(this.course, config)) {
       if (signal?.aborted) return true;
       const began = performance.now();
       const learningRate = courseLearningRate(config, this.course, this.done);
@@ -75,22 +75,49 @@ export class Loop {
         progress?.update({ step: this.done, validationBitsPerByte: score.bitsPerByte, seconds: 0 });
       }
       if (samples && every(sampleEvery)) await this.sample(model);
-      if (every(checkpointEvery)) await this.save(this.done);
+      if (every(checkpointEvery) || this.isBest) await this.save(this.done);
     }
     return false;
   }
 
+  /** Whether the step that was done last has the best evaluation so far, and is to be kept for that. */
+  private get isBest(): boolean {
+    return this.parts.config.train.keepBest && this.course.best?.step === this.done;
+  }
+
   /** What an evaluation while training changes. */
-  private evaluated({ bitsPerByte }: Score): void {
+  private evaluated({ bitsPerByte, bytes }: Score): void {
     const { config, progress } = this.parts;
     const before = this.course;
-    this.course = afterEvaluation(before, config, { step: this.done, bitsPerByte });
-    if (followsValidation(config) && this.course.plateau.count > before.plateau.count) {
+    this.course = afterEvaluation(before, config, { step: this.done, bitsPerByte, bytes });
+    if (config.train.schedule === 'progressivePlateau' && this.course.plateau.count > before.plateau.count) {
       progress?.note(`step ${this.done}: no improvement, the learning rate falls by the root of 2`);
+    }
+    if (isStopped(this.course, config)) {
+      progress?.note(`step ${this.done}: no new best in ${this.course.sinceBest} evaluations, training ends`);
     }
   }
 
-  async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
+  /**
+   * The evaluation at the end, on the whole validation part. Which checkpoint is best is told by the bytes of the
+   * evaluations before, so that like is compared with like.
+   */
+  async evaluateAll(record: boolean): Promise<Score> {
+    const { scorer, stepper, config, validationBytes } = this.parts;
+    const score = await this.evaluate(this.done, validationBytes, record);
+    const isEvaluated = isStopped(this.course, config);
+    if (!record || isEvaluated || !config.train.keepBest) return score;
+    const isLike = config.train.evaluateEvery === 0 || validationBytes.length === this.evaluationBytes.length;
+    const like = isLike ? score : await scorer(stepper.state, this.evaluationBytes, { parity: config.data.parity });
+    this.course = afterLastEvaluation(this.course, {
+      step: this.done,
+      bitsPerByte: like.bitsPerByte,
+      bytes: like.bytes,
+    });
+    return score;
+  }
+
+  private async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity });
     const { bitsPerByte, parityCrossEntropy, bytes } = score;
@@ -101,6 +128,7 @@ export class Loop {
 
   async save(step: number): Promise<void> {
     const { run, config, stepper, bytesPerStep } = this.parts;
+    const best = config.train.keepBest ? this.course.best?.step : undefined;
     this.metrics.sync();
     await saveCheckpoint(
       run.path,
@@ -115,9 +143,10 @@ export class Loop {
           bytesSeen: step * bytesPerStep,
           instructionSet: instructionSet(),
           course: plain(this.course),
+          ...(best !== undefined && { best }),
         },
       },
-      { keep: config.train.keepCheckpoints },
+      { keep: config.train.keepCheckpoints, pinned: best === undefined ? [] : [best] },
     );
     this.saved = step;
   }

@@ -5,7 +5,7 @@ import { writesBytes } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { RunConfig } from './config.js';
-import { courseOf } from './course.js';
+import { courseOf, type Evaluated } from './course.js';
 import { openRunData, requireWindows, writingWarnings } from './data.js';
 import { initialState } from './initial-state.js';
 import { Loop, plain, SAMPLES_FILE } from './loop.js';
@@ -34,6 +34,10 @@ export interface TrainResult {
   readonly writesBytes: boolean;
   /** On the whole validation part at the end; missing when interrupted. */
   readonly validation?: Score;
+  /** The best evaluation while training, where its checkpoint is kept. */
+  readonly best?: Evaluated;
+  /** Whether early stopping ended it. */
+  readonly stoppedEarly: boolean;
   readonly interrupted: boolean;
 }
 
@@ -102,7 +106,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     const trainSeconds = loop.trainSeconds;
     // Its row belongs before the last checkpoint: a run that goes on from there does not write it again.
     const known = from === done && (await hasValidation(run.metricsPath, done));
-    const validation = interrupted ? undefined : await loop.evaluate(done, validationBytes, !known);
+    const validation = interrupted ? undefined : await loop.evaluateAll(!known);
     if (loop.saved !== done && !(from === done && from > 0)) await loop.save(done);
     progress?.finish();
     const stepsDone = Math.max(1, done - from);
@@ -118,6 +122,8 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
       parameters: parameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),
+      ...(config.train.keepBest && loop.course.best && { best: loop.course.best }),
+      stoppedEarly: !interrupted && done < config.train.steps,
       interrupted,
     };
   } finally {

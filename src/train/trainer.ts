@@ -107,6 +107,7 @@ const freeKeys = (config: RunConfig): ReadonlySet<string> =>
   new Set([
     'threads',
     'train.keepCheckpoints',
+    'train.keepBest',
     'train.checkpointEvery',
     'train.sampleEvery',
     'train.sampleBytes',

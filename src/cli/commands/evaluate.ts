@@ -23,7 +23,7 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .description(
       'Measures the bits per byte of a run on its whole validation part, or on other data, beside gzip, bzip2, xz and zstd.',
     )
-    .argument('<RUN>', 'a run (name or folder) or the folder of a checkpoint')
+    .argument('<RUN>', 'a run (name or folder, with @best behind it its best checkpoint) or the folder of a checkpoint')
     .option('--data <PATH>', 'other data: a file, folder or pattern; all of it counts')
     .option('--stride <N>', 'overlapping windows that move on by N bytes: better figures, slower', wholeNumber(1))
     .option('--per-byte', 'show the surprise of every byte: as colours on a terminal, else as a table')

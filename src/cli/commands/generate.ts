@@ -32,7 +32,7 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
       'Lets a trained model go on from a prompt. To a pipe or file go exactly the bytes that it made, without the prompt. ' +
         'Several prompts are worked on at once; the same seed gives the same text on any number of threads.',
     )
-    .argument('<RUN>', 'a run (name or folder) or the folder of a checkpoint')
+    .argument('<RUN>', 'a run (name or folder, with @best behind it its best checkpoint) or the folder of a checkpoint')
     .option(
       '--prompt <TEXT>',
       'text to go on from; may be repeated',

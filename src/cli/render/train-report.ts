@@ -16,21 +16,29 @@ export interface TrainFigures {
     readonly parityCrossEntropy: number | null;
     readonly bytes: number;
   };
+  readonly best?: { readonly step: number; readonly bitsPerByte: number; readonly bytes: number };
+  readonly stoppedEarly?: boolean;
   readonly interrupted: boolean;
 }
 
 /** The end of `nonet train`: what came out, and what can be done with it. */
 export const trainReport = (result: TrainFigures, run: string): string => {
-  const { steps, seconds, validation, interrupted } = result;
+  const { steps, seconds, validation, best, interrupted } = result;
   if (interrupted) {
     return `stopped after step ${steps}, which is saved. Go on with:\n  nonet train --resume ${run}\n`;
   }
   return (
-    `done with step ${steps}, after ${formatDuration(seconds)}\n` +
+    `done with step ${steps}, after ${formatDuration(seconds)}${result.stoppedEarly ? ': evaluations no longer improved' : ''}\n` +
     facts([
       [
         'validation',
         validation && `${validation.bitsPerByte.toFixed(4)} bits per byte over ${formatCount(validation.bytes)} bytes`,
+      ],
+      [
+        'best',
+        best && best.step < steps
+          ? `${best.bitsPerByte.toFixed(4)} over ${formatCount(best.bytes)} bytes at step ${best.step}: ${run}@best`
+          : undefined,
       ],
       ['parity bits', parity(validation?.parityCrossEntropy)],
       ['parameters', formatCount(result.parameters)],
