@@ -8,6 +8,7 @@ import { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
 import { measuredPeak } from './machine.js';
 import { stepPlanOf } from './plan.js';
+import { noLimit } from './spike.js';
 import { stepPrograms, trainStateTypes } from './step.js';
 
 /** A kernel call of a training step with the time to expect, and the measured one after a profile. */
@@ -53,6 +54,7 @@ const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Fl
     learningRate: scalar(0),
     seed: scalar(config.seed, 'i32'),
     step: scalar(0, 'i32'),
+    ...(config.train.spike === 'skip' && { lossLimit: scalar(noLimit) }),
   };
   let state = State.create(defaultExecutor(), trainStateTypes(model, accumulation, config.train));
   let best: Float64Array | undefined;

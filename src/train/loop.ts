@@ -1,19 +1,31 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RunFolder, saveCheckpoint } from '../checkpoint/index.js';
+import { checkpointsFolder, loadCheckpoint, type RunFolder, saveCheckpoint, stepFolder } from '../checkpoint/index.js';
 import type { ConfigTree } from '../core/config.js';
 import { fileError } from '../core/files.js';
 import { type ByteStore, memoryStore } from '../data/index.js';
 import { generate, writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
-import { readArrays } from './arrays.js';
+import { readArrays, writeArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
-import { afterEvaluation, afterLastEvaluation, type Course, courseLearningRate, isStopped } from './course.js';
+import {
+  afterEvaluation,
+  afterLastEvaluation,
+  afterStep,
+  atAnchor,
+  type Course,
+  courseLearningRate,
+  courseOf,
+  isStopped,
+  pinnedSteps,
+  rewound,
+} from './course.js';
 import { evaluationPart } from './data.js';
 import { instructionSet } from './machine.js';
-import { openMetrics } from './metrics.js';
+import { cutMetrics, type MetricsRow, openMetrics, readMetrics } from './metrics.js';
 import type { Progress } from './progress.js';
 import type { Score, Scorer } from './score.js';
+import { lossLimit, mostRewinds, reseeded } from './spike.js';
 import type { Stepper } from './stepper.js';
 
 /** Samples of a run, one JSON object a line. */
@@ -32,13 +44,22 @@ export interface LoopParts {
   readonly course: Course;
 }
 
+/** What is said of a spike. */
+const spikeWords = {
+  skip: 'the step is left out',
+  rewind: 'back to the last checkpoint with another seed',
+  none: 'going back did not help, so training goes on',
+} as const;
+
 /** The steps of a session and what happens between them. */
 export class Loop {
   done = 0;
   saved = -1;
   trainSeconds = 0;
   course: Course;
-  private readonly metrics;
+  /** Those that were given up again included. */
+  stepsRun = 0;
+  private metrics;
   private readonly evaluationBytes: ByteStore;
 
   constructor(private readonly parts: LoopParts) {
@@ -51,33 +72,84 @@ export class Loop {
 
   /** Goes to the last step, or to where early stopping ends it. Returns whether the signal ended it before. */
   async steps(from: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const { stepper, config, progress, model } = this.parts;
+    const { config, progress, model } = this.parts;
     const { steps, logEvery, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
     this.done = from;
     const samples = writesBytes(model.config.bitsPerPatch, config.data.parity);
     const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
     while (this.done < steps && !isStopped(this.course, config)) {
       if (signal?.aborted) return true;
-      const began = performance.now();
-      const learningRate = courseLearningRate(config, this.course, this.done);
-      const { loss, payloadLoss, gradientNorm } = await stepper.run(this.done, learningRate);
-      const seconds = (performance.now() - began) / 1000;
-      this.trainSeconds += seconds;
-      this.done++;
-      const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
-      if (this.done % logEvery === 0 || this.done === steps) {
-        this.metrics.write({ step: this.done, ...training, gradientNorm, learningRate, seconds });
-      }
-      progress?.update({ step: this.done, ...training, seconds });
+      const { went, row, training } = await this.step();
+      if (!went) continue;
+      if (row.spike || this.done % logEvery === 0 || this.done === steps) this.metrics.write(row);
+      progress?.update({ step: this.done, ...training });
       if (every(evaluateEvery)) {
         const score = await this.evaluate(this.done, this.evaluationBytes);
         this.evaluated(score);
         progress?.update({ step: this.done, validationBitsPerByte: score.bitsPerByte, seconds: 0 });
       }
       if (samples && every(sampleEvery)) await this.sample(model);
+      if (every(checkpointEvery)) this.course = atAnchor(this.course, config, this.done);
       if (every(checkpointEvery) || this.isBest) await this.save(this.done);
     }
     return false;
+  }
+
+  /** One step, and what is done about its loss; it did not go on where the run went back instead. */
+  private async step() {
+    const { stepper, config } = this.parts;
+    const { course } = this;
+    const { spike: handling } = config.train;
+    const began = performance.now();
+    const learningRate = courseLearningRate(config, course, this.done);
+    const limit = lossLimit(course.loss, config);
+    const seed = reseeded(config.seed, course.reseeds);
+    const order = { learningRate, seed, ...(handling === 'skip' && { lossLimit: limit }) };
+    const { loss, payloadLoss, gradientNorm } = await stepper.run(this.done, order);
+    const seconds = (performance.now() - began) / 1000;
+    this.trainSeconds += seconds;
+    this.stepsRun++;
+    this.done++;
+    this.course = afterStep(course, config, { loss, limit });
+    const isSpike = handling === 'rewind' ? loss > limit : gradientNorm === undefined;
+    const spike = isSpike ? { action: this.spikeAction(), limit } : undefined;
+    if (spike)
+      this.parts.progress?.note(
+        `step ${this.done}: loss ${loss.toFixed(4)} is above ${limit.toFixed(4)}, ${spikeWords[spike.action]}`,
+      );
+    if (spike?.action === 'rewind') await this.rewind({ loss, limit });
+    const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
+    const row = { step: this.done, ...training, gradientNorm, learningRate, seconds, ...(spike && { spike }) };
+    return { went: spike?.action !== 'rewind', row, training: { ...training, seconds } };
+  }
+
+  private spikeAction(): keyof typeof spikeWords {
+    if (this.parts.config.train.spike === 'skip') return 'skip';
+    return this.course.anchor.rewinds < mostRewinds ? 'rewind' : 'none';
+  }
+
+  /**
+   * Goes back to the anchor with another seed. Its checkpoint is saved anew with what was learnt by that, and the rows of
+   * the steps that were given up are removed, so that a run that is killed right now takes the same way.
+   */
+  private async rewind({ loss, limit }: { loss: number; limit: number }): Promise<void> {
+    const { run, stepper } = this.parts;
+    const at = this.done;
+    const folder = join(checkpointsFolder(run.path), stepFolder(this.course.anchor.step));
+    const checkpoint = await loadCheckpoint(folder);
+    writeArrays(stepper.state, 'parameters', checkpoint.model, folder);
+    writeArrays(stepper.state, 'optimizer', checkpoint.optimizer, folder);
+    this.course = rewound(this.course, courseOf(checkpoint.state));
+    this.done = checkpoint.step;
+    this.metrics.close();
+    await cutMetrics(run.metricsPath, this.done);
+    await cutMetrics(join(run.path, SAMPLES_FILE), this.done);
+    this.metrics = openMetrics(run.metricsPath);
+    const spike = { action: 'rewind', from: at, loss, limit, reseeds: this.course.reseeds };
+    // A process that was killed here before may have written it.
+    const isThere = (row: MetricsRow): boolean => JSON.stringify(row.spike) === JSON.stringify(spike);
+    if (!(await readMetrics(run.metricsPath)).some(isThere)) this.metrics.write({ step: this.done, spike });
+    await this.save(this.done);
   }
 
   /** Whether the step that was done last has the best evaluation so far, and is to be kept for that. */
@@ -146,7 +218,7 @@ export class Loop {
           ...(best !== undefined && { best }),
         },
       },
-      { keep: config.train.keepCheckpoints, pinned: best === undefined ? [] : [best] },
+      { keep: config.train.keepCheckpoints, pinned: pinnedSteps(this.course, config) },
     );
     this.saved = step;
   }

@@ -44,6 +44,7 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
       learningRate: scalarType('f32'),
       seed: scalarType('i32'),
       step: scalarType('i32'),
+      ...(config.train.spike === 'skip' && { lossLimit: scalarType('f32') }),
     },
   );
   const figures: RunPlan = {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { type CheckpointContent, type RunFolder, writeRunConfig } from '../checkpoint/index.js';
+import { type CheckpointContent, type RunFolder, savedSteps, writeRunConfig } from '../checkpoint/index.js';
 import { createBatcher } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { RunConfig } from './config.js';
-import { courseOf, type Evaluated } from './course.js';
+import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
 import { openRunData, requireWindows, writingWarnings } from './data.js';
 import { initialState } from './initial-state.js';
 import { Loop, plain, SAMPLES_FILE } from './loop.js';
@@ -64,15 +64,15 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const { batchSize } = start.config.train;
   // Data that cannot be trained on or scored is better known now than after the last step.
   requireWindows(model, start.config, dataset);
-  const batcher = createBatcher({ store, ...layout, contextLength, batchSize, seed: start.config.seed });
+  const batcherOf = (seed: number) => createBatcher({ store, ...layout, contextLength, batchSize, seed });
 
   const peak = await measuredPeak();
   const config =
     start.config.train.minutes && !start.checkpoint
-      ? await withStepsFor(start.config.train.minutes, model, start.config, batcher)
+      ? await withStepsFor(start.config.train.minutes, model, start.config, batcherOf)
       : start.config;
   const state = await initialState(model, config, start, warn);
-  const stepper = createStepper(model, config, batcher, state);
+  const stepper = createStepper(model, config, batcherOf, state);
 
   const from = start.checkpoint?.step ?? 0;
   await cutMetrics(run.metricsPath, from);
@@ -97,7 +97,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     validationBytes,
     scorer: createScorer(model),
     bytesPerStep,
-    course: courseOf(start.checkpoint?.state ?? {}),
+    course: await anchored(run, from, config, courseOf(start.checkpoint?.state ?? {})),
   });
   try {
     if (from === 0) await loop.save(0);
@@ -109,7 +109,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     const validation = interrupted ? undefined : await loop.evaluateAll(!known);
     if (loop.saved !== done && !(from === done && from > 0)) await loop.save(done);
     progress?.finish();
-    const stepsDone = Math.max(1, done - from);
+    const stepsDone = Math.max(1, loop.stepsRun);
     const flopsPerSecond = (flopsPerStep * stepsDone) / trainSeconds;
     return {
       runFolder: run.path,
@@ -132,6 +132,12 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     stepper.state.free();
     dataset.close();
   }
+};
+
+/** A run that was not told before to go back at spikes may have lost the checkpoint to go back to: it has the present one. */
+const anchored = async (run: RunFolder, from: number, config: RunConfig, course: Course): Promise<Course> => {
+  if (config.train.spike !== 'rewind' || from === 0) return course;
+  return (await savedSteps(run.path)).includes(course.anchor.step) ? course : atAnchor(course, config, from);
 };
 
 const hasValidation = async (metricsPath: string, step: number): Promise<boolean> =>

@@ -14,16 +14,17 @@ export const withStepsFor = async (
   minutes: number,
   model: BitTransformer,
   config: RunConfig,
-  batcher: Batcher,
+  batcherOf: (seed: number) => Batcher,
 ): Promise<RunConfig> => {
   const fresh = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
-  const stepper = createStepper(model, config, batcher, await initialize(model, fresh, config.seed));
+  const stepper = createStepper(model, config, batcherOf, await initialize(model, fresh, config.seed));
   const seconds: number[] = [];
   const began = performance.now();
   try {
     for (let step = 0; step < 3 || (performance.now() - began < 3000 && step < 200); step++) {
       const before = performance.now();
-      await stepper.run(step, stepLearningRate(config, step % horizonOf(config)));
+      const at = step % horizonOf(config);
+      await stepper.run(at, { learningRate: stepLearningRate(config, at), seed: config.seed });
       seconds.push((performance.now() - before) / 1000);
     }
   } finally {

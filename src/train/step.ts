@@ -8,6 +8,7 @@ import {
   constant,
   finite,
   guard,
+  less,
   logicalNot,
   mul,
   type RandomSource,
@@ -28,6 +29,8 @@ export interface StepInputs {
   readonly seed: Tensor;
   /** Optimizer steps done before this one, i32. */
   readonly step: Tensor;
+  /** A loss above it ends the program, f32; without it none does. */
+  readonly lossLimit?: Tensor;
 }
 
 interface TrainState {
@@ -61,7 +64,14 @@ export interface StepPrograms {
   readonly apply: Compiled;
   /** (state, inputs) -> { loss, gradients } of a micro-batch without the sums: where to look for what was not finite. */
   readonly gradients: Compiled;
+  /** (state, inputs) -> { loss, payloadLoss } of a batch: what a step that was left out would have told. */
+  readonly losses: Compiled;
+  /** (state) -> { state }: clears the sums of a step that was left out. */
+  readonly clear: Compiled;
 }
+
+/** The guard that ends a step whose loss is above the limit. */
+export const spikeGuard = 'spike';
 
 export interface StepOptions extends OptimizerConfig, ClippingConfig, LossOptions {
   readonly accumulation: number;
@@ -82,6 +92,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     const { tree, norm, state: clipping } = clipGradients(gradients, { clip }, options);
     // NaN or infinity ends the program here: nothing donated has been written yet.
     guard(logicalNot(finite(add(norm, cast(loss, norm.dtype)))), 'not-finite');
+    if (inputs.lossLimit) guard(less(inputs.lossLimit, loss), spikeGuard);
     const next = updateParameters(
       optimizer,
       { parameters: state.parameters, gradients: tree, state: kept },
@@ -113,9 +124,8 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     apply: compile(
       (state: TrainState, inputs: Omit<StepInputs, 'patches'>) => {
         const result = update(state, state.gradients!, state.lossSum!, inputs);
-        const cleared = treeMap<Tensor, Tensor>(state.gradients!, isTensor, (g) => constant(0, g.shape, g.dtype));
         return {
-          state: { ...result.state, gradients: cleared, lossSum: constant(0) },
+          state: { ...result.state, ...clearedSums(state) },
           gradientNorm: result.gradientNorm,
           loss: state.lossSum!,
         };
@@ -123,8 +133,19 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
       { donate: 'state' },
     ),
     gradients: compile((state: TrainState, inputs: StepInputs) => gradientsOf(state, inputs)),
+    losses: compile((state: TrainState, { patches, seed, step }: StepInputs) => {
+      const losses = () => lossesOf(model, patches, { seed, step }, options);
+      const [loss, payloadLoss] = bind(model, state.parameters, losses);
+      return { loss, payloadLoss };
+    }),
+    clear: compile((state: TrainState) => ({ state: clearedSums(state) }), { donate: 'state' }),
   };
 };
+
+const clearedSums = (state: TrainState): { gradients: Tree<Tensor>; lossSum: Tensor } => ({
+  gradients: treeMap<Tensor, Tensor>(state.gradients!, isTensor, (g) => constant(0, g.shape, g.dtype)),
+  lossSum: constant(0),
+});
 
 const addTrees = (sums: Tree<Tensor>, terms: Tree<Tensor>, share: number): Tree<Tensor> => {
   const byPath = new Map<string, Tensor>();

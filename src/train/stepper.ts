@@ -4,14 +4,24 @@ import { NonetError } from '../core/errors.js';
 import type { Batcher } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
-import { type StepPrograms, stepPrograms } from './step.js';
+import { type StepPrograms, spikeGuard, stepPrograms } from './step.js';
+
+/** What a step is told. */
+export interface StepOrder {
+  readonly learningRate: number;
+  /** Of its batch and its dropout. */
+  readonly seed: number;
+  /** A step with a loss above it is left out; without it none is. */
+  readonly lossLimit?: number;
+}
 
 export interface StepResult {
-  /** Mean nats per bit. */
+  /** Mean nats per bit, as it is minimised. */
   readonly loss: number;
-  /** The same without parity bits. */
+  /** The same without parity bits and smoothing. */
   readonly payloadLoss: number;
-  readonly gradientNorm: number;
+  /** Missing where the step was left out. */
+  readonly gradientNorm?: number;
 }
 
 /** Does optimizer steps on a state that it holds. */
@@ -19,50 +29,58 @@ export interface Stepper {
   readonly state: State;
   /**
    * Step `step` (0 is the first). Throws `E_NOT_FINITE` naming the op that first gave NaN or infinity; the state is then
-   * as it was before the step.
+   * as it was before the step, and so it is after a step that was left out.
    */
-  run(step: number, learningRate: number): Promise<StepResult>;
+  run(step: number, order: StepOrder): Promise<StepResult>;
 }
 
-export const createStepper = (model: BitTransformer, config: RunConfig, batcher: Batcher, initial: State): Stepper => {
+/** `batcherOf` gives the batches of a seed. */
+export const createStepper = (
+  model: BitTransformer,
+  config: RunConfig,
+  batcherOf: (seed: number) => Batcher,
+  initial: State,
+): Stepper => {
   const { accumulation, batchSize } = config.train;
   const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const width = model.config.contextLength + 1;
   let state = initial;
 
-  const scalars = (step: number, learningRate: number) => ({
+  const scalars = (step: number, { learningRate, seed, lossLimit }: StepOrder) => ({
     learningRate: scalar(learningRate),
-    seed: scalar(config.seed, 'i32'),
+    seed: scalar(seed, 'i32'),
     step: scalar(step, 'i32'),
+    ...(lossLimit !== undefined && { lossLimit: scalar(lossLimit) }),
   });
 
-  const whole = async (step: number, learningRate: number) => {
-    const { patches } = batcher.batch(step);
-    const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step, learningRate) };
-    const result = await guarded(
-      () => programs.step(state, inputs),
-      () => programs.step.findNotFinite(state, inputs),
-      step,
-    );
-    return result;
+  const whole = async (step: number, order: StepOrder): Promise<StepResult> => {
+    const { patches } = batcherOf(order.seed).batch(step);
+    const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step, order) };
+    const find = () => programs.step.findNotFinite(state, inputs);
+    const result = await guarded(() => programs.step(state, inputs), find, step);
+    if (result) state = result.state;
+    const { loss, payloadLoss, gradientNorm } = result ?? (await programs.losses(state, inputs));
+    return { loss: loss.item(), payloadLoss: payloadLoss.item(), gradientNorm: gradientNorm?.item() };
   };
 
-  const accumulated = async (step: number, learningRate: number) => {
-    const inputs = scalars(step, learningRate);
+  const accumulated = async (step: number, order: StepOrder): Promise<StepResult> => {
+    const batcher = batcherOf(order.seed);
+    const inputs = scalars(step, order);
     const patches = new Int32Array(accumulation * batchSize * width);
     for (let i = 0; i < accumulation; i++) patches.set(batcher.batch(step, i).patches, i * batchSize * width);
     const each = (value: (i: number) => number) => Int32Array.from({ length: accumulation }, (_, i) => value(i));
     const stacked = {
       patches: hostArray(patches, [accumulation, batchSize, width]),
       learningRate: hostArray(new Float32Array(accumulation)),
-      seed: hostArray(each(() => config.seed)),
+      seed: hostArray(each(() => order.seed)),
       // Every micro-batch draws dropout of its own.
       step: hostArray(each((i) => step * accumulation + i)),
     };
     const sums = await programs.accumulate.repeat(accumulation, state, stacked);
     state = sums.state;
     const payloads: Float32Array = sums.payloadLoss.data;
-    const payloadLoss = scalar(payloads.reduce((total, one) => total + one, 0) / accumulation);
+    // Rounded as the loss is, which is a sum in the engine.
+    const payloadLoss = scalar(payloads.reduce((total, one) => total + one, 0) / accumulation).item();
     // The sums only hold what some micro-batch has put there: the op to name is in that one's own program.
     const find = async () => {
       for (let i = 0; i < accumulation; i++) {
@@ -77,35 +95,37 @@ export const createStepper = (model: BitTransformer, config: RunConfig, batcher:
       return programs.apply.findNotFinite(state, inputs);
     };
     const result = await guarded(() => programs.apply(state, inputs), find, step);
-    return { ...result, payloadLoss };
+    if (!result) {
+      const loss = state.read('lossSum').item();
+      state = (await programs.clear(state)).state;
+      return { loss, payloadLoss };
+    }
+    state = result.state;
+    return { loss: result.loss.item(), payloadLoss, gradientNorm: result.gradientNorm.item() };
   };
 
   return {
     get state() {
       return state;
     },
-    run: async (step, learningRate) => {
-      const result = accumulation > 1 ? await accumulated(step, learningRate) : await whole(step, learningRate);
-      state = result.state;
-      return {
-        loss: result.loss.item(),
-        payloadLoss: result.payloadLoss.item(),
-        gradientNorm: result.gradientNorm.item(),
-      };
-    },
+    run: accumulation > 1 ? accumulated : whole,
   };
 };
 
-/** Turns the guard that ends a step into an error that names the culprit, found by a second, checked run. */
+/**
+ * Nothing where the loss was above its limit. Turns the guard that ends any other step into an error that names the culprit,
+ * found by a second, checked run.
+ */
 const guarded = async <R>(
   run: () => Promise<R>,
   find: () => Promise<{ op: string; scope: string } | undefined>,
   step: number,
-): Promise<R> => {
+): Promise<R | undefined> => {
   try {
     return await run();
   } catch (error) {
     if (!(error instanceof NonetError) || error.code !== 'E_GUARD') throw error;
+    if (error.details.guard === spikeGuard) return undefined;
     const culprit = await find();
     const where = culprit
       ? `${culprit.op}${culprit.scope ? ` in ${culprit.scope}` : ''} gave it first`

@@ -108,9 +108,9 @@ const freeKeys = (config: RunConfig): ReadonlySet<string> =>
     'threads',
     'train.keepCheckpoints',
     'train.keepBest',
-    'train.checkpointEvery',
     'train.sampleEvery',
     'train.sampleBytes',
+    ...(config.train.spike === 'rewind' ? [] : ['train.checkpointEvery']),
     ...(followsValidation(config) ? [] : ['train.evaluateEvery', 'train.evaluateBytes']),
   ]);
 
