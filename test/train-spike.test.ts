@@ -11,9 +11,10 @@ import { initialize } from '../src/train/initial-state.js';
 import { trainStateTypes } from '../src/train/step.js';
 import { createStepper } from '../src/train/stepper.js';
 import { resume } from '../src/train/trainer.js';
+import { isBuilt, nonet, outcome } from './small-run.js';
 import { trainingRoot } from './train-support.js';
 
-const { root, configOf, checkpointOf, expectSameInParts } = trainingRoot();
+const { root, configOf, checkpointOf, metricsOf, expectSameInParts } = trainingRoot();
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 const model = { layers: 1 };
@@ -88,9 +89,9 @@ describe('skipping spikes', () => {
   });
 });
 
-describe('going back at spikes', () => {
-  const keys = { ...rough, spike: 'rewind', steps: 40, evaluateEvery: 7, checkpointEvery: 9 };
+const keys = { ...rough, spike: 'rewind', steps: 40, evaluateEvery: 7, checkpointEvery: 9 };
 
+describe('going back at spikes', () => {
   it('takes another way from the last checkpoint on, and resumes to the same end', async () => {
     const rows = (await expectSameInParts(
       { name: 'rewinding', model, data, train: keys },
@@ -122,5 +123,24 @@ describe('going back at spikes', () => {
     await expect(resume('rewinding whole', ['train.checkpointEvery=5'], { root })).rejects.toMatchObject({
       details: { changed: ['train.checkpointEvery'] },
     });
+  });
+});
+
+describe.skipIf(!isBuilt)('a run that is killed while it goes back', () => {
+  it('takes the same way', async () => {
+    const recipe = join(root, 'recipe.json');
+    const { run: _, ...config } = configOf({ name: 'any', model, data, train: keys });
+    writeFileSync(recipe, JSON.stringify({ ...config, run: { root } }));
+    const begin = (name: string) => ['train', recipe, `run.name=${name}`, '--plain'];
+    const goOn = ['train', '--resume', join(root, 'killed'), '--plain'];
+    const fault = (save: number) => ({ NONET_FAULT: `save:before-write:${save}` });
+    expect(await nonet(begin('never killed'))).toMatchObject({ code: 0 });
+    // The sixth save is that of the checkpoint to which the run has gone back.
+    expect(await nonet(begin('killed'), fault(6))).toMatchObject({ signal: 'SIGKILL' });
+    expect(await nonet(goOn, fault(2))).toMatchObject({ signal: 'SIGKILL' });
+    expect(await nonet(goOn)).toMatchObject({ code: 0 });
+    expect(outcome(join(root, 'killed'))).toEqual(outcome(join(root, 'never killed')));
+    const spikesOf = async (name: string) => (await metricsOf(name)).flatMap(({ spike }) => (spike ? [spike] : []));
+    expect(await spikesOf('killed')).toEqual(await spikesOf('never killed'));
   });
 });
