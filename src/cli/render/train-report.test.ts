@@ -29,6 +29,14 @@ describe('trainReport', () => {
     );
   });
 
+  it('names the best checkpoint where it is not the last, and says why a run ended early', () => {
+    const best = { step: 80, bitsPerByte: 2.4, bytes: 6000 };
+    const text = trainReport({ ...result, best, stoppedEarly: true }, 'a');
+    expect(text).toMatch(/^done with step 100, after 1 m 05 s: evaluations no longer improved\n/);
+    expect(text).toMatch(/best +2\.4000 over 6\.0 k bytes at step 80: a@best\n/);
+    expect(trainReport({ ...result, best: { ...best, step: 100 } }, 'a')).not.toMatch(/best/);
+  });
+
   it('does not send a model to write that cannot', () => {
     const text = trainReport({ ...result, writesBytes: false }, 'a');
     expect(text).toMatch(/next:\n {2}nonet evaluate a\n$/);
