@@ -2,6 +2,7 @@
 export { type Batch, type Batcher, type BatcherOptions, createBatcher } from './batches.js';
 export { type ByteStore, memoryStore, sliceStore } from './byte-store.js';
 export { type Dataset, type OpenOptions, openDataset, type PreparedMeta } from './dataset.js';
+export { createEpochBatcher, type EpochBatcher, type EpochOptions } from './epochs.js';
 export type { PatchLayout } from './patch-reader.js';
 export { type DataOptions, type PreparedData, prepareData } from './prepare.js';
 export type { FormatOption } from './sources.js';

@@ -44,6 +44,18 @@ export const runConfigSchema = lazily(() => {
       .positive()
       .optional()
       .describe('Train about this long: turned into steps by a speed probe at the start.'),
+    epochs: z
+      .number()
+      .int()
+      .positive()
+      .optional()
+      .describe('Passes over the data, each window exactly once: instead of windows at random for a number of steps.'),
+    extraSteps: z
+      .number()
+      .int()
+      .min(0)
+      .default(0)
+      .describe('Micro-batches of windows at random that follow on every epoch.'),
     batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
     accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
     ...optimizerKeys(z),
@@ -79,7 +91,13 @@ export const runConfigSchema = lazily(() => {
     logEvery: z.number().int().positive().default(1).describe('Steps between rows of metrics.jsonl.'),
   });
 
-  const trainSchema = trainKeys.superRefine(({ evaluateEvery, schedule, earlyStopping }, { addIssue }) => {
+  const trainSchema = trainKeys.superRefine(({ evaluateEvery, schedule, earlyStopping, ...train }, { addIssue }) => {
+    if (train.epochs !== undefined && train.minutes !== undefined) {
+      addIssue({ code: 'custom', path: ['epochs'], message: 'and train.minutes both say how long to train: give one' });
+    }
+    if (train.epochs === undefined && train.extraSteps > 0) {
+      addIssue({ code: 'custom', path: ['extraSteps'], message: 'but there are no epochs: give train.epochs' });
+    }
     if (evaluateEvery > 0 || (schedule !== 'progressivePlateau' && earlyStopping === 0)) return;
     const what = earlyStopping > 0 ? 'train.earlyStopping' : 'train.schedule progressivePlateau';
     const message = `but ${what} follows the evaluations: give the steps between two of them`;
@@ -139,15 +157,21 @@ export const resolveConfig = async (
   const tree = recipe === undefined ? {} : await loadRecipe(recipe);
   const source = recipe ?? 'the command line';
   const name = recipe === undefined ? 'run' : basename(recipe, extname(recipe));
-  return checkConfig(applyOverrides(withoutMinutes(tree, overrides), [...overrides]), source, name);
+  return checkConfig(withSettings(tree, overrides), source, name);
 };
 
-/** A number of steps on the command line is meant, even where the recipe gives a time. */
-const withoutMinutes = (tree: ConfigTree, overrides: readonly string[]): ConfigTree => {
-  const sets = (key: string): boolean => overrides.some((override) => override.startsWith(`${key}=`));
-  if (!sets('train.steps') || sets('train.minutes') || typeof tree.train !== 'object') return tree;
-  const { minutes: _, ...train } = tree.train as ConfigTree;
-  return { ...tree, train };
+/** What says how long to train: each alone, but for the steps that a time or the epochs were turned into. */
+const lengths = ['steps', 'minutes', 'epochs'];
+
+/** A tree with settings of the command line. A length among them is meant, even where the tree has another one. */
+export const withSettings = (tree: ConfigTree, overrides: readonly string[]): ConfigTree => {
+  const sets = (key: string): boolean => overrides.some((override) => override.startsWith(`train.${key}=`));
+  const drops = (key: string): boolean => !sets(key === 'extraSteps' ? 'epochs' : key);
+  const isLength = (key: string): boolean => lengths.includes(key) || key === 'extraSteps';
+  const { train } = tree;
+  if (!lengths.some(sets) || typeof train !== 'object' || train === null) return applyOverrides(tree, [...overrides]);
+  const kept = Object.entries(train).filter(([key]) => !(isLength(key) && drops(key)));
+  return applyOverrides({ ...tree, train: Object.fromEntries(kept) }, [...overrides]);
 };
 
 /** The same for a tree that is there already, such as the stored configuration of a run. */

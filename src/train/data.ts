@@ -2,9 +2,12 @@ import { join } from 'node:path';
 import { loadAddon } from '../compile/native/addon.js';
 import { NonetError } from '../core/errors.js';
 import {
+  type Batcher,
   type ByteStore,
   createBatcher,
+  createEpochBatcher,
   type Dataset,
+  type EpochBatcher,
   evaluationWindows,
   openDataset,
   type PreparedData,
@@ -48,6 +51,25 @@ export const requireWindows = (model: BitTransformer, config: RunConfig, dataset
     const message = `train.evaluateBytes is ${evaluateBytes}, but a window takes ${error.details.needed} bytes: raise it, or set train.evaluateEvery to 0.`;
     throw new NonetError('E_CONFIG', message, { evaluateBytes, needed: error.details.needed }, { cause: error });
   }
+};
+
+/** The batches of a run by their seed: windows at random, or epoch by epoch. */
+export const batchersOf = (
+  { config: { bitsPerPatch, contextLength } }: BitTransformer,
+  { train, data: { parity } }: RunConfig,
+  store: ByteStore,
+): ((seed: number) => Batcher | EpochBatcher) => {
+  const { batchSize, accumulation, epochs, extraSteps } = train;
+  return (seed) => {
+    const options = { store, bitsPerPatch, parity, contextLength, batchSize, accumulation, seed };
+    return epochs === undefined ? createBatcher(options) : createEpochBatcher({ ...options, epochs, extraSteps });
+  };
+};
+
+/** The configuration with the steps that its epochs take, where it has any. */
+export const withEpochs = (config: RunConfig, batcherOf: (seed: number) => Batcher | EpochBatcher): RunConfig => {
+  const batcher = batcherOf(config.seed);
+  return 'steps' in batcher ? { ...config, train: { ...config.train, steps: batcher.steps } } : config;
 };
 
 /** What to know before training a model whose patches make no whole bytes: it can be evaluated, but will never write. */

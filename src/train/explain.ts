@@ -55,6 +55,7 @@ const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Fl
     seed: scalar(config.seed, 'i32'),
     step: scalar(0, 'i32'),
     ...(config.train.spike === 'skip' && { lossLimit: scalar(noLimit) }),
+    ...(accumulation > 1 && { share: scalar(1 / accumulation) }),
   };
   let state = State.create(defaultExecutor(), trainStateTypes(model, accumulation, config.train));
   let best: Float64Array | undefined;

@@ -6,8 +6,9 @@ import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
 import type { RunConfig } from './config.js';
-import { openRunData, requireWindows, writingWarnings } from './data.js';
+import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
 import { modelFlops } from './flops.js';
+import { horizonOf } from './learning-rate.js';
 import { measuredPeak } from './machine.js';
 import { stepPrograms, trainStateTypes } from './step.js';
 
@@ -45,6 +46,7 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
       seed: scalarType('i32'),
       step: scalarType('i32'),
       ...(config.train.spike === 'skip' && { lossLimit: scalarType('f32') }),
+      ...(accumulation > 1 && { share: scalarType('f32') }),
     },
   );
   const figures: RunPlan = {
@@ -67,8 +69,10 @@ export const planRun = async (config: RunConfig) => {
   const { dataset, prepared } = await openRunData(config);
   warnings.push(...writingWarnings(model, config), ...prepared.warnings);
   const { length } = dataset.trainBytes;
+  let steps: number;
   try {
     requireWindows(model, config, dataset);
+    steps = horizonOf(withEpochs(config, batchersOf(model, config, dataset.trainBytes)));
   } finally {
     dataset.close();
   }
@@ -80,8 +84,8 @@ export const planRun = async (config: RunConfig) => {
   }
   const limit = memoryLimit();
   if (plan.peakBytes > limit) warnings.push(tooLarge(plan, limit));
-  const totalSeconds = secondsPerStep === null ? null : secondsPerStep * config.train.steps;
-  return { ...plan, secondsPerStep, totalSeconds, warnings };
+  const totalSeconds = secondsPerStep === null ? null : secondsPerStep * steps;
+  return { ...plan, steps, secondsPerStep, totalSeconds, warnings };
 };
 
 /** Throws `E_MEMORY` for a plan that this machine, or the limit of its container, cannot hold. */

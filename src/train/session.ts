@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { type CheckpointContent, type RunFolder, savedSteps, writeRunConfig } from '../checkpoint/index.js';
-import { createBatcher } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
 import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { RunConfig } from './config.js';
 import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
-import { openRunData, requireWindows, writingWarnings } from './data.js';
+import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
 import { initialState } from './initial-state.js';
 import { Loop, plain, SAMPLES_FILE } from './loop.js';
 import { measuredPeak } from './machine.js';
@@ -60,17 +59,16 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
   const { trainBytes: store, validationBytes } = dataset;
   const { bitsPerPatch, contextLength } = model.config;
-  const layout = { bitsPerPatch, parity: start.config.data.parity };
   const { batchSize } = start.config.train;
   // Data that cannot be trained on or scored is better known now than after the last step.
   requireWindows(model, start.config, dataset);
-  const batcherOf = (seed: number) => createBatcher({ store, ...layout, contextLength, batchSize, seed });
+  const batcherOf = batchersOf(model, start.config, store);
 
   const peak = await measuredPeak();
   const config =
     start.config.train.minutes && !start.checkpoint
       ? await withStepsFor(start.config.train.minutes, model, start.config, batcherOf)
-      : start.config;
+      : withEpochs(start.config, batcherOf);
   const state = await initialState(model, config, start, warn);
   const stepper = createStepper(model, config, batcherOf, state);
 

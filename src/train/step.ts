@@ -31,6 +31,8 @@ export interface StepInputs {
   readonly step: Tensor;
   /** A loss above it ends the program, f32; without it none does. */
   readonly lossLimit?: Tensor;
+  /** Share of a micro-batch in its step, f32, all alike unless told: of `accumulate` alone. */
+  readonly share?: Tensor;
 }
 
 interface TrainState {
@@ -115,7 +117,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     accumulate: compile(
       (state: TrainState, inputs: StepInputs) => {
         const { loss, payloadLoss, gradients } = gradientsOf(state, inputs);
-        const share = 1 / options.accumulation;
+        const share = inputs.share ?? 1 / options.accumulation;
         const sums = addTrees(state.gradients!, gradients, share);
         return { state: { gradients: sums, lossSum: add(state.lossSum!, mul(loss, share)) }, loss, payloadLoss };
       },
@@ -147,7 +149,7 @@ const clearedSums = (state: TrainState): { gradients: Tree<Tensor>; lossSum: Ten
   lossSum: constant(0),
 });
 
-const addTrees = (sums: Tree<Tensor>, terms: Tree<Tensor>, share: number): Tree<Tensor> => {
+const addTrees = (sums: Tree<Tensor>, terms: Tree<Tensor>, share: Tensor | number): Tree<Tensor> => {
   const byPath = new Map<string, Tensor>();
   treeMap<Tensor, null>(terms, isTensor, (tensor, path) => {
     byPath.set(path, tensor);

@@ -41,7 +41,7 @@ export const createStepper = (
   batcherOf: (seed: number) => Batcher,
   initial: State,
 ): Stepper => {
-  const { accumulation, batchSize } = config.train;
+  const { accumulation } = config.train;
   const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const width = model.config.contextLength + 1;
   let state = initial;
@@ -55,7 +55,7 @@ export const createStepper = (
 
   const whole = async (step: number, order: StepOrder): Promise<StepResult> => {
     const { patches } = batcherOf(order.seed).batch(step);
-    const inputs = { patches: hostArray(patches, [batchSize, width]), ...scalars(step, order) };
+    const inputs = { patches: hostArray(patches, [patches.length / width, width]), ...scalars(step, order) };
     const find = () => programs.step.findNotFinite(state, inputs);
     const result = await guarded(() => programs.step(state, inputs), find, step);
     if (result) state = result.state;
@@ -66,30 +66,44 @@ export const createStepper = (
   const accumulated = async (step: number, order: StepOrder): Promise<StepResult> => {
     const batcher = batcherOf(order.seed);
     const inputs = scalars(step, order);
-    const patches = new Int32Array(accumulation * batchSize * width);
-    for (let i = 0; i < accumulation; i++) patches.set(batcher.batch(step, i).patches, i * batchSize * width);
-    const each = (value: (i: number) => number) => Int32Array.from({ length: accumulation }, (_, i) => value(i));
-    const stacked = {
-      patches: hostArray(patches, [accumulation, batchSize, width]),
-      learningRate: hostArray(new Float32Array(accumulation)),
-      seed: hostArray(each(() => order.seed)),
+    const parts = Array.from({ length: batcher.microBatches(step) }, (_, i) => {
+      const { patches } = batcher.batch(step, i);
       // Every micro-batch draws dropout of its own.
-      step: hostArray(each((i) => step * accumulation + i)),
-    };
-    const sums = await programs.accumulate.repeat(accumulation, state, stacked);
-    state = sums.state;
-    const payloads: Float32Array = sums.payloadLoss.data;
+      return { patches, rows: patches.length / width, step: step * accumulation + i };
+    });
+    const rowsOfStep = parts.reduce((sum, { rows }) => sum + rows, 0);
+    let payloadSum = 0;
+    for (const group of alike(parts)) {
+      const [{ rows }, count] = [group[0]!, group.length];
+      const patches = new Int32Array(count * rows * width);
+      group.forEach((part, i) => patches.set(part.patches, i * rows * width));
+      const times = count > 1 ? [count] : [];
+      const stacked = {
+        patches: hostArray(patches, [...times, rows, width]),
+        learningRate: hostArray(new Float32Array(count), times),
+        seed: hostArray(new Int32Array(count).fill(order.seed), times),
+        step: hostArray(
+          Int32Array.from(group, (part) => part.step),
+          times,
+        ),
+        share: hostArray(new Float32Array(count).fill(rows / rowsOfStep), times),
+      };
+      const sums = await programs.accumulate.repeat(count, state, stacked);
+      state = sums.state;
+      const payloads: Float32Array = sums.payloadLoss.data;
+      payloadSum += payloads.reduce((total, one) => total + one, 0) * rows;
+    }
     // Rounded as the loss is, which is a sum in the engine.
-    const payloadLoss = scalar(payloads.reduce((total, one) => total + one, 0) / accumulation).item();
+    const payloadLoss = scalar(payloadSum / rowsOfStep).item();
     // The sums only hold what some micro-batch has put there: the op to name is in that one's own program.
     const find = async () => {
-      for (let i = 0; i < accumulation; i++) {
-        const part = {
-          patches: hostArray(batcher.batch(step, i).patches, [batchSize, width]),
+      for (const part of parts) {
+        const own = {
+          patches: hostArray(part.patches, [part.rows, width]),
           ...inputs,
-          step: scalar(step * accumulation + i, 'i32'),
+          step: scalar(part.step, 'i32'),
         };
-        const culprit = await programs.gradients.findNotFinite(state, part);
+        const culprit = await programs.gradients.findNotFinite(state, own);
         if (culprit) return culprit;
       }
       return programs.apply.findNotFinite(state, inputs);
@@ -110,6 +124,17 @@ export const createStepper = (
     },
     run: accumulation > 1 ? accumulated : whole,
   };
+};
+
+/** Neighbours with as many rows, which one call does: only the last batch of an epoch is smaller. */
+const alike = <P extends { readonly rows: number }>(parts: readonly P[]): P[][] => {
+  const groups: P[][] = [];
+  for (const part of parts) {
+    const last = groups.at(-1);
+    if (last?.[0]?.rows === part.rows) last.push(part);
+    else groups.push([part]);
+  }
+  return groups;
 };
 
 /**

@@ -12,9 +12,8 @@ import {
 } from '../checkpoint/index.js';
 import { setThreads } from '../compile/default-executor.js';
 import type { ConfigTree } from '../core/config.js';
-import { applyOverrides } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
-import { checkConfig, type RunConfig } from './config.js';
+import { checkConfig, type RunConfig, withSettings } from './config.js';
 import { followsValidation } from './course.js';
 import type { ProgressStream } from './progress.js';
 import { runSession, type SessionStart, type TrainResult } from './session.js';
@@ -59,7 +58,7 @@ export const resume = async (
 ): Promise<TrainResult> => {
   const run = await openRun(pathOrName, options.root);
   const stored = await readRunConfig(run);
-  const tree = applyOverrides(stored, [...overrides]);
+  const tree = withSettings(stored, overrides);
   const config = relocated(checkConfig(tree, run.configPath, run.name), run);
   const before = checkConfig(stored, run.configPath, run.name);
   if (!options.force) requireSameCourse(before, checkConfig(tree, run.configPath, run.name));

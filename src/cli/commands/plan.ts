@@ -49,6 +49,6 @@ export const definePlan = (program: Command, io: CliIo): void => {
       const plan = await planRun(config);
       plan.warnings.forEach(warnOn(io));
       if (json) printJson(io, planJson(plan));
-      else io.out.write(planTable(plan, config.train));
+      else io.out.write(planTable(plan, { ...config.train, steps: plan.steps }));
     });
 };
