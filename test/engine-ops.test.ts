@@ -112,7 +112,8 @@ const attention =
       [batch, keys, heads, headDim],
     ];
     const [keyLength, queryOffset] = [chance(draw, 3), chance(draw, 3)];
-    const attributes = { causal: chance(draw, 2), scale: 1 / Math.sqrt(headDim), keyLength, queryOffset };
+    const band = chance(draw, 2) ? { chunkSize: size(draw), overlap: draw(0, 20) } : { chunkSize: 0, overlap: 0 };
+    const attributes = { causal: chance(draw, 2), scale: 1 / Math.sqrt(headDim), ...band, keyLength, queryOffset };
     const extents = [...(keyLength ? [i32([batch], keys + 1, 1)] : []), ...(queryOffset ? [i32([batch], keys)] : [])];
     // Log sums that are larger than any score keep the probabilities of the gradient below 1.
     const more = gradient ? [f32(q), f32([batch, heads, queries], [8, 9]), f32(q)] : [];

@@ -66,7 +66,8 @@ const backwardRunner = async (executor, size) => {
   await forward.run(1);
   const [o, logSumExp] = [forward.read('o'), forward.read('logSumExp')];
   forward.free();
-  const attributes = { causal: true, scale: 1 / Math.sqrt(size.headDim), keyLength: false, queryOffset: false };
+  const scale = 1 / Math.sqrt(size.headDim);
+  const attributes = { causal: true, scale, chunkSize: 0, overlap: 0, keyLength: false, queryOffset: false };
   const program = compile(
     (given) => {
       const operands = [given.q, given.k, given.v, given.o, given.logSumExp, given.dO];

@@ -13,6 +13,7 @@ struct Case {
   std::vector<int32_t> keyLength, queryOffset;
   float scale;
   Vector q, k, v, dO;
+  long chunk = 0, overlap = 0;
 };
 
 AttentionStrides strides(const Case& c, long positions, long extra) {
@@ -22,7 +23,7 @@ AttentionStrides strides(const Case& c, long positions, long extra) {
 constexpr long kQueryGap = 5, kKeyGap = 3;
 
 Case randomCase(Random& random, long batch, long heads, long queries, long keys, long headDim, bool causal, bool bounds) {
-  Case c{batch, heads, queries, keys, headDim, causal, {}, {}, 1.0f / sqrtf((float)headDim), {}, {}, {}, {}};
+  Case c{batch, heads, queries, keys, headDim, causal, {}, {}, 1.0f / sqrtf((float)headDim), {}, {}, {}, {}, 0, 0};
   const AttentionStrides qs = strides(c, queries, kQueryGap), ks = strides(c, keys, kKeyGap);
   c.q = random.values(batch * qs.batch);
   c.k = random.values(batch * ks.batch);
@@ -48,7 +49,7 @@ AttentionArgs arguments(const Case& c, Output& out) {
   const AttentionStrides qs = strides(c, c.queries, kQueryGap), ks = strides(c, c.keys, kKeyGap);
   return {c.batch, c.heads, c.queries, c.keys, c.headDim, c.q.data(), c.k.data(), c.v.data(), out.o.data(), out.lse.data(),
           qs, ks, ks, qs, c.causal, c.scale, c.keyLength.empty() ? nullptr : c.keyLength.data(),
-          c.queryOffset.empty() ? nullptr : c.queryOffset.data()};
+          c.queryOffset.empty() ? nullptr : c.queryOffset.data(), c.chunk, c.overlap};
 }
 
 Output forward(const KernelTable& table, const Case& c) {
@@ -63,14 +64,19 @@ Output forward(const KernelTable& table, const Case& c) {
 bool visible(const Case& c, long b, long i, long j) {
   const long length = c.keyLength.empty() ? c.keys : c.keyLength[(size_t)b];
   const long offset = c.queryOffset.empty() ? 0 : c.queryOffset[(size_t)b];
-  return j < length && (!c.causal || j <= i + offset);
+  if (j >= length || (c.causal && j > i + offset)) return false;
+  if (c.chunk == 0) return true;
+  long begin = 0;
+  while (begin + c.chunk <= i + offset) begin += c.chunk;
+  while (begin > i + offset) begin -= c.chunk;
+  return j >= begin - c.overlap && j < begin + c.chunk + c.overlap;
 }
 
 // Reference in double precision; worst absolute differences are checked against a tolerance.
 void compare(const KernelTable& table, const Case& c, bool withGradients, double tolerance = 1) {
   const std::string name = std::string(table.isa) + " attention b" + std::to_string(c.batch) + " h" + std::to_string(c.heads) + " " +
       std::to_string(c.queries) + "x" + std::to_string(c.keys) + " d" + std::to_string(c.headDim) + (c.causal ? " causal" : "") +
-      (c.keyLength.empty() ? "" : " bounded");
+      (c.keyLength.empty() ? "" : " bounded") + (c.chunk == 0 ? "" : " chunk " + std::to_string(c.chunk) + "+" + std::to_string(c.overlap));
   const AttentionStrides qs = strides(c, c.queries, kQueryGap), ks = strides(c, c.keys, kKeyGap);
   Output out = forward(table, c);
   Vector dq(c.q.size(), nanf("")), dk(c.k.size(), nanf("")), dv(c.v.size(), nanf(""));
@@ -163,9 +169,15 @@ Case risingCase(Random& random, long headDim) {
   return c;
 }
 
+Case inChunks(Case c, long chunk, long overlap) {
+  c.chunk = chunk;
+  c.overlap = overlap;
+  return c;
+}
+
 // Row i of a long call, computed alone with queryOffset = i: what decoding does after training.
-void checkRowAlone(const KernelTable& table, Random& random, long headDim) {
-  const Case whole = randomCase(random, 2, 2, 150, 150, headDim, true, false);
+void checkRowAlone(const KernelTable& table, Random& random, long headDim, long chunk, long overlap) {
+  const Case whole = inChunks(randomCase(random, 2, 2, 150, 150, headDim, true, false), chunk, overlap);
   const Output expected = forward(table, whole);
   const AttentionStrides qs = strides(whole, 150, kQueryGap);
   for (long i : {0L, 1L, 63L, 64L, 97L, 149L}) {
@@ -185,6 +197,29 @@ void checkRowAlone(const KernelTable& table, Random& random, long headDim) {
   }
 }
 
+void testChunks(const KernelTable& table, Random& random) {
+  for (long chunk : {1L, 5L, 16L, 60L, 64L, 100L, 128L, 1000L})
+    for (long overlap : {0L, 3L, 16L, 90L})
+      for (bool causal : {false, true}) {
+        const long length = random.between(1, 420);
+        const Case whole = randomCase(random, 1, 2, length, length, 16, causal, false);
+        compare(table, inChunks(whole, chunk, overlap), true);
+        const Case cached = randomCase(random, 3, 1, random.between(1, 90), random.between(1, 400), 20, causal, true);
+        compare(table, inChunks(cached, chunk, overlap), true);
+      }
+  // Chunks that hold everything change nothing.
+  const Case full = randomCase(random, 1, 2, 300, 300, 32, true, false);
+  const Output expected = forward(table, full), got = forward(table, inChunks(full, 300, 0));
+  check(sameBits(expected.o.data(), got.o.data(), (long)got.o.size()), std::string(table.isa) + " attention: one chunk equals none");
+  // What a task needs follows the band, not the length.
+  Case band = inChunks(randomCase(random, 1, 1, 200, 200, 32, true, false), 32, 16), longer = band;
+  longer.queries = longer.keys = 1 << 20;
+  Output none{Vector(1), Vector(1)};
+  check(table.attentionForwardScratchBytes(arguments(band, none)) == table.attentionForwardScratchBytes(arguments(longer, none)) &&
+        table.attentionBackwardScratchBytes(arguments(band, none)) == table.attentionBackwardScratchBytes(arguments(longer, none)),
+        std::string(table.isa) + " attention: scratch of a band does not grow with the length");
+}
+
 }  // namespace
 
 void testAttention(const KernelTable& table) {
@@ -200,5 +235,10 @@ void testAttention(const KernelTable& table) {
   compare(table, risingCase(random, 32), true, 20);
   compare(table, randomCase(random, 4, 2, 1, 700, 64, false, true), false);
   compare(table, randomCase(random, 4, 2, 1, 300, 30, true, true), true);
-  for (long headDim : {8L, 32L, 33L, 64L}) checkRowAlone(table, random, headDim);
+  for (long headDim : {8L, 32L, 33L, 64L}) {
+    checkRowAlone(table, random, headDim, 0, 0);
+    checkRowAlone(table, random, headDim, 40, 16);
+    checkRowAlone(table, random, headDim, 7, 0);
+  }
+  testChunks(table, random);
 }

@@ -157,7 +157,12 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
     {
       kernel: kernel.attentionForward,
       operands: [at(read), at(read), at(read, 1), at(written), at(written, 1), at(whole), at(whole)],
-      params: [2, 2, 4, 4, 8, 1, float(0.3), ...heads, ...heads, ...heads, ...heads, 0],
+      params: [2, 2, 4, 4, 8, 1, float(0.3), ...heads, ...heads, ...heads, ...heads, 0, 0],
+    },
+    {
+      kernel: kernel.attentionForward,
+      operands: [at(read), at(read), at(read, 1), at(written), at(written, 1), at(whole), at(whole)],
+      params: [2, 2, 4, 4, 8, 0, float(0.3), ...heads, ...heads, ...heads, ...heads, 2, 1],
     },
   ],
   attentionBackward: [
@@ -166,7 +171,7 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
       operands: [read, read, read, read, read, read]
         .map((segment, i) => at(segment, i % 2))
         .concat([at(written), at(written, 1), at(written, 2), at(whole), [-1, 0]]),
-      params: [2, 2, 4, 4, 8, 0, float(0.3), ...Array(8).fill(heads).flat(), 0],
+      params: [2, 2, 4, 4, 8, 0, float(0.3), ...Array(8).fill(heads).flat(), 3, 1],
     },
   ],
   gatherRows: [

@@ -18,6 +18,11 @@ AttentionArgs readShape(InstructionReader& reader) {
   return args;
 }
 
+void readBand(InstructionReader& reader, AttentionArgs& args) {
+  args.chunk = reader.integer("chunk");
+  args.overlap = reader.integer("overlap");
+}
+
 AttentionStrides readStrides(InstructionReader& reader) {
   AttentionStrides strides;
   strides.batch = reader.integer("batch stride");
@@ -53,7 +58,7 @@ class AttentionForward : public Instruction {
     for (AttentionStrides* strides : {&args.qStrides, &args.kStrides, &args.vStrides, &args.oStrides}) {
       *strides = readStrides(reader);
     }
-    reader.integer("window", 0, 0);
+    readBand(reader, args);
     checkSizes(reader, args);
     q = reader.operand(0, "q");
     k = reader.operand(1, "k");
@@ -102,7 +107,7 @@ class AttentionBackward : public Instruction {
                                       &args.dkStrides, &args.dvStrides}) {
       *strides = readStrides(reader);
     }
-    reader.integer("window", 0, 0);
+    readBand(reader, f);
     checkSizes(reader, f);
     const char* names[] = {"q", "k", "v", "o", "lse", "dO", "dq", "dk", "dv"};
     for (int i = 0; i < 9; i++) tensors[i] = reader.operand(i, names[i]);

@@ -4,6 +4,7 @@
 #pragma once
 
 struct BackwardScratch {
+  long tiles;               // in the ring of open key tiles
   float *keysT, *valuesT;   // [tiles][headDim][64]; keys times scale * log2(e)
   float* keys;              // [tiles * 64][padded]
   float *dKeys, *dValues;   // [tiles * 64][padded]
@@ -13,13 +14,15 @@ struct BackwardScratch {
   float* dQueries;          // [kQueryBlock][padded]
   float* lse2;              // [kQueryBlock], base 2
   float* products;          // D, [kQueryBlock]
+  KeySpan* spans;           // [kQueryBlock]
   size_t bytes;
 };
 
 static BackwardScratch backwardScratch(const AttentionArgs& a, void* memory) {
   Carver carver{(float*)memory, 0};
-  const long padded = paddedHead(a), rows = ceilDiv(a.keys, kKeyTile) * kKeyTile;
   BackwardScratch s;
+  s.tiles = maxLong(tilesOfBlock(a), 1);
+  const long padded = paddedHead(a), rows = s.tiles * kKeyTile;
   s.keysT = carver.take(rows * a.headDim);
   s.valuesT = carver.take(rows * a.headDim);
   s.keys = carver.take(rows * padded);
@@ -32,73 +35,82 @@ static BackwardScratch backwardScratch(const AttentionArgs& a, void* memory) {
   s.dQueries = carver.take(kQueryBlock * padded);
   s.lse2 = carver.take(kQueryBlock);
   s.products = carver.take(kQueryBlock);
+  s.spans = carver.takeSpans();
   s.bytes = carver.used * sizeof(float);
   return s;
 }
 
-// The first QUARTERS of a row: scores become P and dO V^T becomes dS; keys at or behind `visible` get 0.
+// The first QUARTERS of a row: scores become P and dO V^T becomes dS; with MASKED keys outside `seen` get 0.
 template <int QUARTERS, bool MASKED>
-NONET_INLINE void gradientRow(float* weights, float* dScores, long visible, float lse2, float product) {
+NONET_INLINE void gradientRow(float* weights, float* dScores, const KeySpan& seen, float lse2, float product) {
 #pragma GCC unroll 16
   for (int v = 0; v < QUARTERS * kQuarterFloats / kFloats; v++) {
     float* w = weights + v * kFloats;
     float* d = dScores + v * kFloats;
     Floats p = exp2Bounded(load(w) - splat(lse2));
-    if (MASKED) p = select(laneIndices() < splat((int32_t)(visible - v * kFloats)), p, Floats{});
+    if (MASKED) p = select(isInside(seen, v * kFloats), p, Floats{});
     store(w, p);
     store(d, (load(d) - splat(product)) * p);
   }
 }
 
-// Rows [q0 + r0, + height) against keys from j0. The rest of the tile up to `tileQuarters` gets zeros, since dK and dV
-// of keys there read it.
+// Rows [r0, + height) of a block against the first QUARTERS of the keys from `skipped` on in the tile at j0. The tile up
+// to `tileQuarters` gets zeros before and behind them, since dK and dV of keys there read it.
 template <int QUARTERS>
-static void gradientRows(const AttentionArgs& a, const HeadView& h, const BackwardScratch& s, long q0, long r0,
-                         long height, long j0, long tileQuarters) {
+static void gradientRows(const BackwardScratch& s, long r0, long height, long j0, long skipped, long tileQuarters) {
   for (long r = r0; r < r0 + height; r++) {
-    const long visible = visibleKeys(a, h, q0 + r) - j0;
+    const KeySpan seen{s.spans[r].from - j0 - skipped, s.spans[r].to - j0 - skipped};
     float* weights = s.weights + r * kScoreStride;
     float* dScores = s.dScores + r * kScoreStride;
-    if (visible >= QUARTERS * kQuarterFloats)
-      gradientRow<QUARTERS, false>(weights, dScores, visible, s.lse2[r], s.products[r]);
-    else gradientRow<QUARTERS, true>(weights, dScores, visible, s.lse2[r], s.products[r]);
-    for (long j = QUARTERS * kQuarterFloats; j < tileQuarters * kQuarterFloats; j += kFloats) {
+    for (long j = 0; j < skipped; j += kFloats) {
+      store(weights + j, Floats{});
+      store(dScores + j, Floats{});
+    }
+    if (seen.from <= 0 && seen.to >= QUARTERS * kQuarterFloats)
+      gradientRow<QUARTERS, false>(weights + skipped, dScores + skipped, seen, s.lse2[r], s.products[r]);
+    else gradientRow<QUARTERS, true>(weights + skipped, dScores + skipped, seen, s.lse2[r], s.products[r]);
+    for (long j = skipped + QUARTERS * kQuarterFloats; j < tileQuarters * kQuarterFloats; j += kFloats) {
       store(weights + j, Floats{});
       store(dScores + j, Floats{});
     }
   }
 }
 
-// Rows [q0, q0 + rows) against the key tile at j0.
-static void backwardTile(const AttentionArgs& a, const HeadView& h, const BackwardScratch& s, long q0, long rows,
-                         long j0, long end) {
-  const long padded = paddedHead(a);
+// The first `rows` of the packed queries against the key tile at j0, of which keys before `end` are seen by any of them.
+static void backwardTile(const AttentionArgs& a, const BackwardScratch& s, long rows, long j0, long end) {
+  const long padded = paddedHead(a), slot = j0 / kKeyTile % s.tiles * kKeyTile;
   const long tileLive = minLong(end - j0, kKeyTile), tileQuarters = ceilDiv(tileLive, kQuarterFloats);
-  const float* keysT = s.keysT + j0 * a.headDim;
-  const float* valuesT = s.valuesT + j0 * a.headDim;
+  const float *keysT = s.keysT + slot * a.headDim, *valuesT = s.valuesT + slot * a.headDim;
   for (long r0 = 0; r0 < rows; r0 += kTileRows) {
     const long height = minLong(rows - r0, kTileRows);
-    const long live = maxLong(minLong(visibleKeys(a, h, q0 + r0 + height - 1) - j0, kKeyTile), 0);
-    const long quarters = ceilDiv(live, kQuarterFloats);
-    float* dScores = s.dScores + r0 * kScoreStride;
-    scoreTiles(s.queries + r0 * kDimChunk, keysT, s.weights + r0 * kScoreStride, height, quarters, a.headDim);
-    scoreTiles(s.dOut + r0 * kDimChunk, valuesT, dScores, height, quarters, a.headDim);
-    if (quarters == 4) gradientRows<4>(a, h, s, q0, r0, height, j0, tileQuarters);
-    else if (quarters == 3) gradientRows<3>(a, h, s, q0, r0, height, j0, tileQuarters);
-    else if (quarters == 2) gradientRows<2>(a, h, s, q0, r0, height, j0, tileQuarters);
-    else if (quarters == 1) gradientRows<1>(a, h, s, q0, r0, height, j0, tileQuarters);
-    else gradientRows<0>(a, h, s, q0, r0, height, j0, tileQuarters);
-    if (live > 0) weightedRows(dScores, live, s.keys + j0 * padded, padded, s.dQueries + r0 * padded, height, padded);
+    const long live = minLong(s.spans[r0 + height - 1].to - j0, kKeyTile), hidden = maxLong(s.spans[r0].from - j0, 0);
+    const bool any = hidden < live;
+    const long skipped = any ? hidden / kQuarterFloats * kQuarterFloats : 0;
+    const long quarters = any ? ceilDiv(live - skipped, kQuarterFloats) : 0;
+    float* weights = s.weights + r0 * kScoreStride + skipped;
+    float* dScores = s.dScores + r0 * kScoreStride + skipped;
+    scoreTiles(s.queries + r0 * kDimChunk, keysT + skipped, weights, height, quarters, a.headDim);
+    scoreTiles(s.dOut + r0 * kDimChunk, valuesT + skipped, dScores, height, quarters, a.headDim);
+    if (quarters == 4) gradientRows<4>(s, r0, height, j0, skipped, tileQuarters);
+    else if (quarters == 3) gradientRows<3>(s, r0, height, j0, skipped, tileQuarters);
+    else if (quarters == 2) gradientRows<2>(s, r0, height, j0, skipped, tileQuarters);
+    else if (quarters == 1) gradientRows<1>(s, r0, height, j0, skipped, tileQuarters);
+    else gradientRows<0>(s, r0, height, j0, skipped, tileQuarters);
+    if (!any) continue;
+    const float* keys = s.keys + (slot + skipped) * padded;
+    weightedRows(dScores, live - skipped, keys, padded, s.dQueries + r0 * padded, height, padded);
   }
-  // Near-equal groups of keys; queries before the first that sees a group have nothing to add.
+  // Near-equal groups of keys, each with the queries from the first to the last that see any of it.
   const long height = ceilDiv(tileLive, ceilDiv(tileLive, kTileRows));
+  long first = 0, last = 0;
   for (long c = 0; c < tileLive; c += height) {
     const long keys = minLong(tileLive - c, height);
-    const long first = a.causal ? maxLong(j0 + c - h.queryOffset - q0, 0) : 0;
-    if (first >= rows) break;
-    const long at = first * kScoreStride + c, to = (j0 + c) * padded;
-    weightedColumns(s.weights + at, rows - first, s.dOut + first * kDimChunk, s.dValues + to, keys, padded);
-    weightedColumns(s.dScores + at, rows - first, s.queries + first * kDimChunk, s.dKeys + to, keys, padded);
+    while (first < rows && s.spans[first].to <= j0 + c) first++;
+    while (last < rows && s.spans[last].from < j0 + c + keys) last++;
+    if (first >= last) continue;
+    const long at = first * kScoreStride + c, to = (slot + c) * padded, from = first * kDimChunk;
+    weightedColumns(s.weights + at, last - first, s.dOut + from, s.dValues + to, keys, padded);
+    weightedColumns(s.dScores + at, last - first, s.queries + from, s.dKeys + to, keys, padded);
   }
 }
 
@@ -110,6 +122,7 @@ static void packBackwardQueries(const AttentionGradientArgs& g, const HeadView& 
   const float* gradient = dO + q0 * dStride;
   packQueryRows(q, a.qStrides.position, rows, a.headDim, s.queries);
   packQueryRows(gradient, dStride, rows, a.headDim, s.dOut);
+  visibleKeysOfBlock(a, h, q0, rows, s.spans);
   memset(s.dQueries, 0, sizeof(float) * (size_t)(rows * padded));
   for (long r = 0; r < rows; r++) {
     const float* o = h.o + (q0 + r) * a.oStrides.position;
@@ -121,7 +134,34 @@ static void packBackwardQueries(const AttentionGradientArgs& g, const HeadView& 
       else sum = fma_(loadPartial(o + d, (int)live), loadPartial(dOut + d, (int)live), sum);
     }
     s.products[r] = sumLanes(sum);
-    s.lse2[r] = visibleKeys(a, h, q0 + r) > 0 ? h.lse[q0 + r] * kLog2E : 0.0f;
+    s.lse2[r] = s.spans[r].from < s.spans[r].to ? h.lse[q0 + r] * kLog2E : 0.0f;
+  }
+}
+
+// Packs the key tile at j0 and begins its sums.
+static void openKeyTile(const AttentionArgs& a, const HeadView& h, const BackwardScratch& s, long j0) {
+  const long live = minLong(h.liveKeys - j0, kKeyTile), slot = j0 / kKeyTile % s.tiles * kKeyTile, padded = paddedHead(a);
+  const float *k = h.k + j0 * a.kStrides.position, *v = h.v + j0 * a.vStrides.position;
+  packKeyTile(k, a.kStrides.position, live, a.headDim, a.scale * kLog2E, s.keysT + slot * a.headDim);
+  packKeyTile(v, a.vStrides.position, live, a.headDim, 1.0f, s.valuesT + slot * a.headDim);
+  packHeadRows(k, a.kStrides.position, live, a.headDim, s.keys + slot * padded, padded);
+  memset(s.dKeys + slot * padded, 0, sizeof(float) * (size_t)(kKeyTile * padded));
+  memset(s.dValues + slot * padded, 0, sizeof(float) * (size_t)(kKeyTile * padded));
+}
+
+// dk and dv of the key tile at j0: its sums, or zeros where no query sees it.
+static void closeKeyTile(const AttentionGradientArgs& g, const BackwardScratch& s, float* dk, float* dv, long j0, bool seen) {
+  const AttentionArgs& a = g.forward;
+  const long end = minLong(j0 + kKeyTile, a.keys), slot = j0 / kKeyTile % s.tiles * kKeyTile, padded = paddedHead(a);
+  for (long j = j0; j < end; j++) {
+    float *toK = dk + j * g.dkStrides.position, *toV = dv + j * g.dvStrides.position;
+    if (seen) {
+      storeHeadRow(toK, s.dKeys + (slot + j - j0) * padded, a.scale, a.headDim);
+      storeHeadRow(toV, s.dValues + (slot + j - j0) * padded, 1.0f, a.headDim);
+    } else {
+      memset(toK, 0, sizeof(float) * (size_t)a.headDim);
+      memset(toV, 0, sizeof(float) * (size_t)a.headDim);
+    }
   }
 }
 
@@ -134,33 +174,18 @@ static void backwardHead(const AttentionGradientArgs& g, const BackwardScratch& 
   float* dk = g.dk + batch * g.dkStrides.batch + head * g.dkStrides.head;
   float* dv = g.dv + batch * g.dvStrides.batch + head * g.dvStrides.head;
 
-  const long seen = a.queries > 0 ? visibleKeys(a, h, a.queries - 1) : 0;
-  for (long j0 = 0; j0 < seen; j0 += kKeyTile) {
-    const long inTile = minLong(h.liveKeys - j0, kKeyTile);
-    const float* k = h.k + j0 * a.kStrides.position;
-    packKeyTile(k, a.kStrides.position, inTile, a.headDim, a.scale * kLog2E, s.keysT + j0 * a.headDim);
-    packKeyTile(h.v + j0 * a.vStrides.position, a.vStrides.position, inTile, a.headDim, 1.0f, s.valuesT + j0 * a.headDim);
-    packHeadRows(k, a.kStrides.position, inTile, a.headDim, s.keys + j0 * padded, padded);
-  }
-  memset(s.dKeys, 0, sizeof(float) * (size_t)(seen * padded));
-  memset(s.dValues, 0, sizeof(float) * (size_t)(seen * padded));
-
+  long opened = 0, closed = 0;  // keys before them lie in tiles that were opened, and closed
   for (long q0 = 0; q0 < a.queries; q0 += kQueryBlock) {
     const long rows = minLong(a.queries - q0, kQueryBlock);
     packBackwardQueries(g, h, dO, s, q0, rows);
-    const long end = visibleKeys(a, h, q0 + rows - 1);
-    for (long j0 = 0; j0 < end; j0 += kKeyTile) backwardTile(a, h, s, q0, rows, j0, end);
+    const long first = tileBegin(s.spans[0].from), end = s.spans[rows - 1].to;
+    for (; closed < first; closed += kKeyTile) closeKeyTile(g, s, dk, dv, closed, closed < opened);
+    for (opened = maxLong(opened, first); opened < end; opened += kKeyTile) openKeyTile(a, h, s, opened);
+    for (long j0 = first; j0 < end; j0 += kKeyTile) backwardTile(a, s, rows, j0, end);
     for (long r = 0; r < rows; r++)
       storeHeadRow(dq + (q0 + r) * g.dqStrides.position, s.dQueries + r * padded, a.scale, a.headDim);
   }
-  for (long j = 0; j < seen; j++) {
-    storeHeadRow(dk + j * g.dkStrides.position, s.dKeys + j * padded, a.scale, a.headDim);
-    storeHeadRow(dv + j * g.dvStrides.position, s.dValues + j * padded, 1.0f, a.headDim);
-  }
-  for (long j = seen; j < a.keys; j++) {
-    memset(dk + j * g.dkStrides.position, 0, sizeof(float) * (size_t)a.headDim);
-    memset(dv + j * g.dvStrides.position, 0, sizeof(float) * (size_t)a.headDim);
-  }
+  for (; closed < a.keys; closed += kKeyTile) closeKeyTile(g, s, dk, dv, closed, closed < opened);
 }
 
 static long attentionBackwardTasks(const AttentionArgs& a) { return a.batch * a.heads; }

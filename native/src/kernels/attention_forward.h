@@ -12,42 +12,45 @@ struct ForwardScratch {
   float* out;       // [kQueryBlock][padded]
   float* sums;      // [kQueryBlock][kFloats], lane-wise
   float* maxima;    // [kQueryBlock]
-  float* keysT;     // [tiles][headDim][64], times scale * log2(e); one tile when there is only one query block
+  KeySpan* spans;   // [kQueryBlock]
+  float* keysT;     // [tiles][headDim][64], times scale * log2(e)
   float* values;    // [tiles * 64][padded]
+  long tiles;
   size_t bytes;
 };
 
 NONET_INLINE long queryBlocks(const AttentionArgs& a) { return ceilDiv(a.queries, kQueryBlock); }
-// With a single query block every key tile is used once: it is packed right then, and values are read in place.
-NONET_INLINE bool packsKeysAhead(const AttentionArgs& a) { return queryBlocks(a) > 1; }
-NONET_INLINE bool readsValuesInPlace(const AttentionArgs& a) { return !packsKeysAhead(a) && a.headDim % kFloats == 0; }
+// With a single query block every key tile is used once: one place does for all, and values are read where they are.
+NONET_INLINE bool reusesKeyTiles(const AttentionArgs& a) { return queryBlocks(a) > 1; }
+NONET_INLINE bool readsValuesInPlace(const AttentionArgs& a) { return !reusesKeyTiles(a) && a.headDim % kFloats == 0; }
 
 static ForwardScratch forwardScratch(const AttentionArgs& a, void* memory) {
   Carver carver{(float*)memory, 0};
   const long padded = paddedHead(a);
-  const long tiles = packsKeysAhead(a) ? ceilDiv(a.keys, kKeyTile) : 1;
   ForwardScratch s;
+  s.tiles = reusesKeyTiles(a) ? maxLong(tilesOfBlock(a), 1) : 1;
   s.queries = carver.take(queryRowFloats(a));
   s.scores = carver.take(kQueryBlock * kScoreStride);
   s.out = carver.take(kQueryBlock * padded);
   s.sums = carver.take(kQueryBlock * kFloats);
   s.maxima = carver.take(kQueryBlock);
-  s.keysT = carver.take(tiles * a.headDim * kKeyTile);
-  s.values = readsValuesInPlace(a) ? nullptr : carver.take(tiles * kKeyTile * padded);
+  s.spans = carver.takeSpans();
+  s.keysT = carver.take(s.tiles * a.headDim * kKeyTile);
+  s.values = readsValuesInPlace(a) ? nullptr : carver.take(s.tiles * kKeyTile * padded);
   s.bytes = carver.used * sizeof(float);
   return s;
 }
 
-// The first QUARTERS of a row of scores become weights 2^(score - maximum); keys at or behind `visible` get 0.
+// The first QUARTERS of a row of scores become weights 2^(score - maximum); with MASKED those of keys outside `seen` get 0.
 template <int QUARTERS, bool MASKED>
-NONET_INLINE void softmaxRow(float* scores, long visible, float* maximum, float* sums, float* out, long padded) {
+NONET_INLINE void softmaxRow(float* scores, const KeySpan& seen, float* maximum, float* sums, float* out, long padded) {
   constexpr int vectors = QUARTERS * kQuarterFloats / kFloats;
   Floats s[vectors];
   Floats top = splat(-__builtin_inff());
 #pragma GCC unroll 16
   for (int v = 0; v < vectors; v++) {
     s[v] = load(scores + v * kFloats);
-    if (MASKED) s[v] = select(laneIndices() < splat((int32_t)(visible - v * kFloats)), s[v], splat(-__builtin_inff()));
+    if (MASKED) s[v] = select(isInside(seen, v * kFloats), s[v], splat(-__builtin_inff()));
     top = max_(s[v], top);
   }
   if (__builtin_expect(anyGreater(top, splat(*maximum + kSlack)), 0)) {
@@ -64,64 +67,72 @@ NONET_INLINE void softmaxRow(float* scores, long visible, float* maximum, float*
 #pragma GCC unroll 16
   for (int v = 0; v < vectors; v++) {
     Floats p = exp2Bounded(s[v] - m);
-    if (MASKED) p = select(laneIndices() < splat((int32_t)(visible - v * kFloats)), p, Floats{});
+    if (MASKED) p = select(isInside(seen, v * kFloats), p, Floats{});
     store(scores + v * kFloats, p);
     sum += p;
   }
   store(sums, sum);
 }
 
-// Rows [q0 + r0, + height) against keys from j0, of which the first `quarters` of a tile are looked at.
+// Rows [r0, + height) of a block against the first `QUARTERS` of a tile's worth of keys from `start` on.
 template <int QUARTERS>
-static void softmaxRows(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long q0, long r0,
-                        long height, long j0) {
-  const long padded = paddedHead(a);
+static void softmaxRows(const ForwardScratch& s, long r0, long height, long start, long padded) {
   for (long r = r0; r < r0 + height; r++) {
-    const long visible = visibleKeys(a, h, q0 + r) - j0;
+    const KeySpan seen{s.spans[r].from - start, s.spans[r].to - start};
     float* scores = s.scores + r * kScoreStride;
-    if (visible >= QUARTERS * kQuarterFloats)
-      softmaxRow<QUARTERS, false>(scores, visible, s.maxima + r, s.sums + r * kFloats, s.out + r * padded, padded);
-    else softmaxRow<QUARTERS, true>(scores, visible, s.maxima + r, s.sums + r * kFloats, s.out + r * padded, padded);
+    if (seen.from <= 0 && seen.to >= QUARTERS * kQuarterFloats)
+      softmaxRow<QUARTERS, false>(scores, seen, s.maxima + r, s.sums + r * kFloats, s.out + r * padded, padded);
+    else softmaxRow<QUARTERS, true>(scores, seen, s.maxima + r, s.sums + r * kFloats, s.out + r * padded, padded);
   }
 }
 
-// Queries [q0, q0 + rows) of one head.
-static void forwardBlock(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long q0, long rows) {
+static void packForwardTile(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long j0) {
+  const long live = minLong(h.liveKeys - j0, kKeyTile), slot = j0 / kKeyTile % s.tiles, padded = paddedHead(a);
+  const float *k = h.k + j0 * a.kStrides.position, *v = h.v + j0 * a.vStrides.position;
+  packKeyTile(k, a.kStrides.position, live, a.headDim, a.scale * kLog2E, s.keysT + slot * kKeyTile * a.headDim);
+  if (s.values) packHeadRows(v, a.vStrides.position, live, a.headDim, s.values + slot * kKeyTile * padded, padded);
+}
+
+// Queries [q0, q0 + rows) of one head. Keys before *packed are in the ring as far as this block or later ones see them.
+static void forwardBlock(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long q0, long rows, long* packed) {
   const long padded = paddedHead(a);
-  const bool ahead = packsKeysAhead(a), inPlace = readsValuesInPlace(a);
+  const bool inPlace = readsValuesInPlace(a);
   packQueryRows(h.q + q0 * a.qStrides.position, a.qStrides.position, rows, a.headDim, s.queries);
+  visibleKeysOfBlock(a, h, q0, rows, s.spans);
   memset(s.out, 0, sizeof(float) * (size_t)(rows * padded));
   memset(s.sums, 0, sizeof(float) * (size_t)(rows * kFloats));
   for (long r = 0; r < rows; r++) s.maxima[r] = kNoMaximum;
 
-  const long end = visibleKeys(a, h, q0 + rows - 1);
-  for (long j0 = 0; j0 < end; j0 += kKeyTile) {
-    const long inTile = minLong(h.liveKeys - j0, kKeyTile);
-    const float* keysT = s.keysT + (ahead ? j0 * a.headDim : 0);
-    const float* values = inPlace ? h.v + j0 * a.vStrides.position : s.values + (ahead ? j0 * padded : 0);
-    const long valueStride = inPlace ? a.vStrides.position : padded;
-    if (!ahead) {
-      packKeyTile(h.k + j0 * a.kStrides.position, a.kStrides.position, inTile, a.headDim, a.scale * kLog2E, s.keysT);
-      if (!inPlace)
-        packHeadRows(h.v + j0 * a.vStrides.position, a.vStrides.position, inTile, a.headDim, s.values, padded);
+  const long end = s.spans[rows - 1].to;
+  for (long j0 = tileBegin(s.spans[0].from); j0 < end; j0 += kKeyTile) {
+    if (j0 >= *packed) {
+      packForwardTile(a, h, s, j0);
+      *packed = j0 + kKeyTile;
     }
+    const long slot = j0 / kKeyTile % s.tiles;
+    const float* keysT = s.keysT + slot * kKeyTile * a.headDim;
+    const float* values = inPlace ? h.v + j0 * a.vStrides.position : s.values + slot * kKeyTile * padded;
+    const long valueStride = inPlace ? a.vStrides.position : padded;
     for (long r0 = 0; r0 < rows; r0 += kTileRows) {
       const long height = minLong(rows - r0, kTileRows);
-      const long live = minLong(visibleKeys(a, h, q0 + r0 + height - 1) - j0, kKeyTile);
-      if (live <= 0) continue;
-      const long quarters = ceilDiv(live, kQuarterFloats);
+      const long live = minLong(s.spans[r0 + height - 1].to - j0, kKeyTile);
+      const long hidden = maxLong(s.spans[r0].from - j0, 0);
+      if (live <= hidden) continue;
+      const long skipped = hidden / kQuarterFloats * kQuarterFloats;
+      const long quarters = ceilDiv(live - skipped, kQuarterFloats);
       float* scores = s.scores + r0 * kScoreStride;
-      scoreTiles(s.queries + r0 * kDimChunk, keysT, scores, height, quarters, a.headDim);
-      if (quarters == 4) softmaxRows<4>(a, h, s, q0, r0, height, j0);
-      else if (quarters == 3) softmaxRows<3>(a, h, s, q0, r0, height, j0);
-      else if (quarters == 2) softmaxRows<2>(a, h, s, q0, r0, height, j0);
-      else softmaxRows<1>(a, h, s, q0, r0, height, j0);
-      weightedRows(scores, live, values, valueStride, s.out + r0 * padded, height, padded);
+      scoreTiles(s.queries + r0 * kDimChunk, keysT + skipped, scores, height, quarters, a.headDim);
+      if (quarters == 4) softmaxRows<4>(s, r0, height, j0 + skipped, padded);
+      else if (quarters == 3) softmaxRows<3>(s, r0, height, j0 + skipped, padded);
+      else if (quarters == 2) softmaxRows<2>(s, r0, height, j0 + skipped, padded);
+      else softmaxRows<1>(s, r0, height, j0 + skipped, padded);
+      const float* seen = values + skipped * valueStride;
+      weightedRows(scores, live - skipped, seen, valueStride, s.out + r0 * padded, height, padded);
     }
   }
   for (long r = 0; r < rows; r++) {
     const float sum = sumLanes(load(s.sums + r * kFloats));
-    const bool any = visibleKeys(a, h, q0 + r) > 0;
+    const bool any = s.spans[r].from < s.spans[r].to;
     storeHeadRow(h.o + (q0 + r) * a.oStrides.position, s.out + r * padded, any ? 1.0f / sum : 0.0f, a.headDim);
     h.lse[q0 + r] = any ? fma_(s.maxima[r], kLn2, log_(splat(sum))[0]) : -__builtin_inff();
   }
@@ -138,20 +149,13 @@ static size_t attentionForwardScratchBytes(const AttentionArgs& a) { return forw
 
 static void attentionForward(const AttentionArgs& a, long taskBegin, long taskEnd, void* memory) {
   const ForwardScratch s = forwardScratch(a, memory);
-  const long parts = forwardParts(a), blocks = queryBlocks(a), padded = paddedHead(a);
+  const long parts = forwardParts(a), blocks = queryBlocks(a);
   for (long task = taskBegin; task < taskEnd; task++) {
     const long part = task % parts, unit = task / parts;
     const HeadView h = headView(a, unit / a.heads, unit % a.heads);
     const long from = blocks * part / parts * kQueryBlock;
     const long to = minLong(blocks * (part + 1) / parts * kQueryBlock, a.queries);
-    if (packsKeysAhead(a) && to > from) {
-      const long end = visibleKeys(a, h, to - 1);
-      for (long j0 = 0; j0 < end; j0 += kKeyTile) {
-        const long inTile = minLong(h.liveKeys - j0, kKeyTile);
-        packKeyTile(h.k + j0 * a.kStrides.position, a.kStrides.position, inTile, a.headDim, a.scale * kLog2E, s.keysT + j0 * a.headDim);
-        packHeadRows(h.v + j0 * a.vStrides.position, a.vStrides.position, inTile, a.headDim, s.values + j0 * padded, padded);
-      }
-    }
-    for (long q0 = from; q0 < to; q0 += kQueryBlock) forwardBlock(a, h, s, q0, minLong(to - q0, kQueryBlock));
+    long packed = 0;
+    for (long q0 = from; q0 < to; q0 += kQueryBlock) forwardBlock(a, h, s, q0, minLong(to - q0, kQueryBlock), &packed);
   }
 }

@@ -51,9 +51,38 @@ NONET_INLINE HeadView headView(const AttentionArgs& a, long batch, long head) {
   h.queryOffset = a.queryOffset ? a.queryOffset[batch] : 0;
   return h;
 }
-// Keys [0, visibleKeys) are seen by the query.
-NONET_INLINE long visibleKeys(const AttentionArgs& a, const HeadView& h, long query) {
-  return a.causal ? minLong(maxLong(query + h.queryOffset + 1, 0), h.liveKeys) : h.liveKeys;
+// Keys [from, to); none where the two are equal.
+struct KeySpan {
+  long from, to;
+};
+// What a query sees. Neither end falls from one query to the next, so a block of queries looks at the keys from the first
+// one's `from` to the last one's `to`.
+NONET_INLINE KeySpan visibleKeys(const AttentionArgs& a, const HeadView& h, long query) {
+  const long position = query + h.queryOffset;
+  long from = 0, to = h.liveKeys;
+  if (a.chunk > 0) {
+    const long begin = (position >= 0 ? position / a.chunk : -((a.chunk - 1 - position) / a.chunk)) * a.chunk;
+    from = maxLong(begin - a.overlap, 0);
+    to = minLong(maxLong(begin + a.chunk + a.overlap, 0), to);
+  }
+  if (a.causal) to = minLong(maxLong(position + 1, 0), to);
+  return {minLong(from, to), to};
+}
+static void visibleKeysOfBlock(const AttentionArgs& a, const HeadView& h, long q0, long rows, KeySpan* spans) {
+  for (long r = 0; r < rows; r++) spans[r] = visibleKeys(a, h, q0 + r);
+}
+NONET_INLINE long tileBegin(long key) { return key / kKeyTile * kKeyTile; }
+
+// Key tiles that a block of queries looks at, at most. Packed tiles are kept in a ring of so many: tile t in slot t mod it.
+NONET_INLINE long tilesOfBlock(const AttentionArgs& a) {
+  const long all = ceilDiv(a.keys, kKeyTile);
+  if (a.chunk == 0) return all;
+  return minLong(ceilDiv(2 * (a.chunk + a.overlap) + kQueryBlock, kKeyTile) + 1, all);
+}
+
+// Whether keys lie in a span, for the lanes of a vector that begins with `key`.
+NONET_INLINE Ints isInside(const KeySpan& span, long key) {
+  return (Uints)(laneIndices() + splat((int32_t)(key - span.from))) < splat((uint32_t)(span.to - span.from));
 }
 
 NONET_INLINE long paddedHead(const AttentionArgs& a) { return roundUp(a.headDim, kFloats); }
@@ -159,4 +188,5 @@ struct Carver {
     used += (size_t)roundUp(floats, 16);
     return piece;
   }
+  KeySpan* takeSpans() { return (KeySpan*)take(kQueryBlock * (long)(sizeof(KeySpan) / sizeof(float))); }
 };

@@ -48,6 +48,8 @@ struct AttentionArgs {
   float scale;
   const int32_t* keyLength;    // [batch] live keys, clamped to 0..keys; null: all
   const int32_t* queryOffset;  // [batch] absolute position of query 0; null: 0
+  // Positions [c * chunk, (c + 1) * chunk) see those and `overlap` more on either side; with chunk 0 there are no chunks.
+  long chunk, overlap;
 };
 // Gradients; dq, dk, dv are overwritten wholly (dk, dv behind keyLength with zeros).
 struct AttentionGradientArgs {

@@ -20,7 +20,7 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     builder.emit(
       'attentionForward',
       [...[q, k, v, out, logSumExp].map(placeOf), ...extents],
-      [...attentionParameters(node, q, k), ...[q, k, v, out].flatMap(attentionStrides), 0],
+      [...attentionParameters(node, q, k), ...[q, k, v, out].flatMap(attentionStrides), ...bandOf(node)],
       [node],
     );
   },
@@ -40,7 +40,7 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     builder.emit(
       'attentionBackward',
       [...[q, k, v, o, logSumExp, dO, ...gradients].map(placeOf), ...extents],
-      [...attentionParameters(node, q, k), ...[q, k, v, o, dO, ...gradients].flatMap(attentionStrides), 0],
+      [...attentionParameters(node, q, k), ...[q, k, v, o, dO, ...gradients].flatMap(attentionStrides), ...bandOf(node)],
       [node],
     );
   },
@@ -185,6 +185,12 @@ const attentionParameters = (node: Node, q: View, k: View): Parameter[] => {
   const [batch, queries, heads, headDim] = q.shape as [number, number, number, number];
   const { causal, scale } = node.attributes as { causal: boolean; scale: number };
   return [batch, heads, queries, k.shape[1]!, headDim, causal ? 1 : 0, float(scale)];
+};
+
+/** Positions of a chunk and what they see on either side; 0 and 0 where there are no chunks. */
+const bandOf = (node: Node): number[] => {
+  const { chunkSize, overlap } = node.attributes as AttentionAttributes;
+  return [chunkSize, overlap];
 };
 
 /** Strides of batch, position and head of a `[batch, length, heads, headDim]` view. */

@@ -46,7 +46,7 @@ describe('attention', () => {
       ...strides,
       ...strides,
       ...strides,
-      0,
+      ...[0, 0],
     ];
     const arrays = [q, k, v, new Float32Array(size), new Float32Array(batch * heads * length), lengths];
     const got = await runKernel(addon, kernel.attentionForward, arrays, params);
@@ -71,12 +71,12 @@ describe('attention', () => {
       ...strides,
       ...strides,
       ...strides,
-      0,
+      ...[0, 0],
     ];
     const outs = [new Float32Array(size), new Float32Array(batch * heads * length)];
     const [, , , o, lse] = await runKernel(addon, kernel.attentionForward, [q, k, v, ...outs, lengths], forward);
     const empty = () => new Float32Array(size).fill(Number.NaN);
-    const params = [batch, heads, length, length, dim, 1, float(scale), ...Array(8).fill(strides).flat(), 0];
+    const params = [batch, heads, length, length, dim, 1, float(scale), ...Array(8).fill(strides).flat(), 0, 0];
     const arrays = [q, k, v, o!, lse!, dO, empty(), empty(), empty(), lengths];
     const got = await runKernel(addon, kernel.attentionBackward, arrays, params, { threads: 2 });
     const loss = (a: Data[]) => reference(a[0]!, a[1]!, a[2]!).reduce((s, x, i) => s + x * dO[i]!, 0);

@@ -3,8 +3,9 @@ import { add, div, mul, sub } from './arithmetic.js';
 import type { AttentionAttributes, Extents } from './attention-shapes.js';
 import { attentionSizes } from './attention-shapes.js';
 import { bitAnd } from './bitwise.js';
+import { cast } from './cast.js';
 import { equal, less, lessEqual } from './compare.js';
-import { exp, log } from './elementwise-unary.js';
+import { exp, floor, log } from './elementwise-unary.js';
 import { stopGradient } from './identity.js';
 import { iota } from './leaves.js';
 import { matmul } from './matmul.js';
@@ -27,14 +28,25 @@ type Backward = Forward & {
 const swapHeads = (x: Tensor): Tensor => transpose(x, [0, 2, 1, 3]);
 
 /** Which keys each query sees, bool [batch or 1, 1, queries, keys]; undefined where all do. */
-const visibility = ({ q, k, keyLength, queryOffset }: Forward, { causal }: AttentionAttributes): Tensor | undefined => {
+const visibility = (
+  { q, k, keyLength, queryOffset }: Forward,
+  { causal, chunkSize, overlap }: AttentionAttributes,
+): Tensor | undefined => {
   const { batch, queries, keys } = attentionSizes(q, k);
   const key = reshape(iota(keys), [1, 1, 1, keys]);
-  const live = keyLength && less(key, reshape(keyLength, [batch, 1, 1, 1]));
-  if (!causal) return live;
   const query = reshape(iota(queries), [1, 1, queries, 1]);
-  const past = lessEqual(key, queryOffset ? add(query, reshape(queryOffset, [batch, 1, 1, 1])) : query);
-  return live ? bitAnd(past, live) : past;
+  const position = queryOffset ? add(query, reshape(queryOffset, [batch, 1, 1, 1])) : query;
+  const rules: Tensor[] = [];
+  if (keyLength) rules.push(less(key, reshape(keyLength, [batch, 1, 1, 1])));
+  if (causal) rules.push(lessEqual(key, position));
+  if (chunkSize > 0) {
+    // In f64, where the quotient of whole numbers is never rounded up to the next one.
+    const chunk = cast(floor(div(cast(position, 'f64'), chunkSize)), 'i32');
+    const begin = mul(chunk, chunkSize);
+    rules.push(lessEqual(sub(begin, overlap), key));
+    if (!causal) rules.push(less(key, add(begin, chunkSize + overlap)));
+  }
+  return rules.length > 0 ? rules.reduce(bitAnd) : undefined;
 };
 
 const onlyVisible = (visible: Tensor | undefined, values: Tensor, otherwise: number): Tensor =>

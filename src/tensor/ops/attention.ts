@@ -13,7 +13,7 @@ import {
 import { checkDType, floats, primitive, streamingCost, type Three } from './define.js';
 import { constant } from './leaves.js';
 
-const attributeNames = ['causal', 'scale', 'keyLength', 'queryOffset'] as const;
+const attributeNames = ['causal', 'scale', 'chunkSize', 'overlap', 'keyLength', 'queryOffset'] as const;
 
 const infer = (
   inputs: readonly TensorType[],
@@ -30,6 +30,10 @@ const infer = (
   const { batch, keys, heads, headDim } = sizes;
   if (q.shape.length !== 4 || !sameShape(k.shape, [batch, keys, heads, headDim]) || !sameShape(v.shape, k.shape)) {
     fail('expected q [batch, queries, heads, headDim] and k, v [batch, keys, heads, headDim]');
+  }
+  const { chunkSize, overlap } = attributes;
+  if (![chunkSize, overlap].every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    fail(`chunkSize and overlap must be whole numbers from 0 on, not ${chunkSize} and ${overlap}`);
   }
   const { keyLength, queryOffset } = extentsOf(inputs, first, attributes);
   for (const extent of [keyLength, queryOffset]) {
@@ -125,7 +129,7 @@ export interface AttentionOperands {
   readonly v: Tensor;
   /** i32 [batch]: how many keys are there; all of them where it is missing. */
   readonly keyLength?: Tensor;
-  /** i32 [batch]: position of the first query among the keys, for `causal`; 0 where it is missing. */
+  /** i32 [batch]: position of the first query among the keys, for `causal` and chunks; 0 where it is missing. */
   readonly queryOffset?: Tensor;
 }
 
@@ -134,18 +138,28 @@ export interface AttentionOptions {
   readonly causal?: boolean;
   /** Factor of the scores, 1 / sqrt(headDim) unless told. */
   readonly scale?: number;
+  /**
+   * Positions [c chunkSize, (c + 1) chunkSize) see their own chunk and `overlap` positions on either side of it, as far as
+   * these are visible at all. 0, or left out: everything. The time grows with the length, not with its square.
+   */
+  readonly chunkSize?: number;
+  /** 0 unless told. */
+  readonly overlap?: number;
 }
 
 /**
  * Scaled dot-product attention with its log sums of exponentials, [batch, heads, queries]. Key j is visible to query i
- * when j < keyLength and, if causal, j <= i + queryOffset. A query that sees no key gives 0, and -infinity as log sum.
+ * when j < keyLength, if causal j <= i + queryOffset, and with chunks when it is near that of position i + queryOffset. A
+ * query that sees no key gives 0, and -infinity as log sum.
  */
 export const attentionWithLogSumExp = (
   { q, k, v, keyLength, queryOffset }: AttentionOperands,
-  { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1) }: AttentionOptions = {},
+  options: AttentionOptions = {},
 ): { o: Tensor; logSumExp: Tensor } => {
   const extents = [keyLength, queryOffset].filter((extent) => extent !== undefined);
-  const attributes = { causal, scale, keyLength: keyLength !== undefined, queryOffset: queryOffset !== undefined };
+  const { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1), chunkSize = 0, overlap = 0 } = options;
+  const given = { keyLength: keyLength !== undefined, queryOffset: queryOffset !== undefined };
+  const attributes = { causal, scale, chunkSize, overlap: chunkSize > 0 ? overlap : 0, ...given };
   const [o, logSumExp] = apply(attentionOp, [q, k, v, ...extents], attributes);
   return { o: o!, logSumExp: logSumExp! };
 };

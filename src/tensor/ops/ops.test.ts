@@ -36,15 +36,20 @@ const pair: Example[] = [
 ];
 const integers: Example[] = [{ operands: [index(1000, 2, 3), index(30, 3)] }];
 const shared = { transposeA: false, transposeB: false };
-const flags = { causal: false, scale: 0.6, keyLength: false, queryOffset: false };
+const flags = { causal: false, scale: 0.6, chunkSize: 0, overlap: 0, keyLength: false, queryOffset: false };
 const qkv = [x(2, 3, 2, 4), x(2, 5, 2, 4), x(2, 5, 2, 4)];
 const attentions: Example[] = [
   { operands: qkv, attributes: flags },
   { operands: qkv, attributes: { ...flags, causal: true } },
+  { operands: qkv, attributes: { ...flags, chunkSize: 2, overlap: 1 } },
   { operands: [...qkv, index(6, 2)], attributes: { ...flags, keyLength: true } },
   {
     operands: [...qkv, index(6, 2), index(3, 2)],
     attributes: { ...flags, causal: true, keyLength: true, queryOffset: true },
+  },
+  {
+    operands: [...qkv, index(3, 2)],
+    attributes: { ...flags, causal: true, chunkSize: 2, overlap: 1, queryOffset: true },
   },
 ];
 
@@ -341,6 +346,8 @@ describe('a wrong operand', () => {
     ['updateRows', [x(2, 4, 3), x(2, 2, 2), index(4, 2)]],
     ['attention', [x(2, 3, 2, 4), x(2, 5, 1, 4), x(2, 5, 2, 4)], flags],
     ['attention', [...qkv, x(2)], { ...flags, keyLength: true }],
+    ['attention', qkv, { ...flags, chunkSize: 1.5 }],
+    ['attention', qkv, { ...flags, chunkSize: 2, overlap: -1 }],
     ['rotary', [x(2, 3, 2, 3), x(1, 3, 1), x(1, 3, 1)]],
     ['randomUniform', [x(), x()], { shape: [2], stream: 0 }],
     ['sample', [f32(0, 1, 3, 4), f32(0, 1, 2), f32(0, 1, 3)]],
