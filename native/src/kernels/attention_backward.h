@@ -81,8 +81,8 @@ static void backwardTile(const AttentionArgs& a, const BackwardScratch& s, long 
   const long padded = paddedHead(a), slot = j0 / kKeyTile % s.tiles * kKeyTile;
   const long tileLive = minLong(end - j0, kKeyTile), tileQuarters = ceilDiv(tileLive, kQuarterFloats);
   const float *keysT = s.keysT + slot * a.headDim, *valuesT = s.valuesT + slot * a.headDim;
-  for (long r0 = 0; r0 < rows; r0 += kTileRows) {
-    const long height = minLong(rows - r0, kTileRows);
+  for (long r0 = 0, height; r0 < rows; r0 += height) {
+    height = rowsTogether(a, s.spans, r0, rows);
     const long live = minLong(s.spans[r0 + height - 1].to - j0, kKeyTile), hidden = maxLong(s.spans[r0].from - j0, 0);
     const bool any = hidden < live;
     const long skipped = any ? hidden / kQuarterFloats * kQuarterFloats : 0;

@@ -113,8 +113,8 @@ static void forwardBlock(const AttentionArgs& a, const HeadView& h, const Forwar
     const float* keysT = s.keysT + slot * kKeyTile * a.headDim;
     const float* values = inPlace ? h.v + j0 * a.vStrides.position : s.values + slot * kKeyTile * padded;
     const long valueStride = inPlace ? a.vStrides.position : padded;
-    for (long r0 = 0; r0 < rows; r0 += kTileRows) {
-      const long height = minLong(rows - r0, kTileRows);
+    for (long r0 = 0, height; r0 < rows; r0 += height) {
+      height = rowsTogether(a, s.spans, r0, rows);
       const long live = minLong(s.spans[r0 + height - 1].to - j0, kKeyTile);
       const long hidden = maxLong(s.spans[r0].from - j0, 0);
       if (live <= hidden) continue;
@@ -138,11 +138,13 @@ static void forwardBlock(const AttentionArgs& a, const HeadView& h, const Forwar
   }
 }
 
-// Query blocks are dealt out only when there are few heads: each part packs its keys anew.
+// Query blocks are dealt out only when there are few heads, since each part packs its keys anew; but always in a band,
+// where a part has few keys, so that all heads work on one stretch of memory before they go on.
 NONET_INLINE long forwardParts(const AttentionArgs& a) {
-  const long kWantedTasks = 8;
+  const long kWantedTasks = 8, kBlocksOfBand = 16;
   const long whole = maxLong(a.batch * a.heads, 1);
-  return maxLong(minLong(ceilDiv(kWantedTasks, whole), queryBlocks(a)), 1);
+  const long wanted = a.chunk > 0 ? ceilDiv(queryBlocks(a), kBlocksOfBand) : 1;
+  return maxLong(minLong(maxLong(ceilDiv(kWantedTasks, whole), wanted), queryBlocks(a)), 1);
 }
 static long attentionForwardTasks(const AttentionArgs& a) { return a.batch * a.heads * forwardParts(a); }
 static size_t attentionForwardScratchBytes(const AttentionArgs& a) { return forwardScratch(a, nullptr).bytes; }
@@ -151,8 +153,8 @@ static void attentionForward(const AttentionArgs& a, long taskBegin, long taskEn
   const ForwardScratch s = forwardScratch(a, memory);
   const long parts = forwardParts(a), blocks = queryBlocks(a);
   for (long task = taskBegin; task < taskEnd; task++) {
-    const long part = task % parts, unit = task / parts;
-    const HeadView h = headView(a, unit / a.heads, unit % a.heads);
+    const long part = task / a.heads % parts;
+    const HeadView h = headView(a, task / a.heads / parts, task % a.heads);
     const long from = blocks * part / parts * kQueryBlock;
     const long to = minLong(blocks * (part + 1) / parts * kQueryBlock, a.queries);
     long packed = 0;

@@ -71,6 +71,15 @@ NONET_INLINE KeySpan visibleKeys(const AttentionArgs& a, const HeadView& h, long
 static void visibleKeysOfBlock(const AttentionArgs& a, const HeadView& h, long q0, long rows, KeySpan* spans) {
   for (long r = 0; r < rows; r++) spans[r] = visibleKeys(a, h, q0 + r);
 }
+// How many rows of a block from r0 on go through the tiles together: rows of one chunk, unless chunks are small, since
+// together they look at what any of them sees.
+NONET_INLINE long rowsTogether(const AttentionArgs& a, const KeySpan* spans, long r0, long rows) {
+  const long most = minLong(rows - r0, kTileRows);
+  if (a.chunk < 2 * kTileRows || spans[r0 + most - 1].from == spans[r0].from) return most;
+  long count = 1;
+  while (spans[r0 + count].from == spans[r0].from) count++;
+  return count;
+}
 NONET_INLINE long tileBegin(long key) { return key / kKeyTile * kKeyTile; }
 
 // Key tiles that a block of queries looks at, at most. Packed tiles are kept in a ring of so many: tile t in slot t mod it.
