@@ -105,7 +105,8 @@ const product: Examples = (draw) => {
 const attention =
   (gradient: boolean): Examples =>
   (draw) => {
-    const [batch, queries, keys] = [draw(1, 3), size(draw), size(draw)];
+    const long = chance(draw, 4); // over the borders of tiles and blocks
+    const [batch, queries, keys] = long ? [1, draw(50, 150), draw(60, 200)] : [draw(1, 3), size(draw), size(draw)];
     const [heads, headDim] = [draw(1, 3), pick(draw, [1, 3, 4, 8, 16, 20])];
     const [q, k] = [
       [batch, queries, heads, headDim],

@@ -40,7 +40,11 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     builder.emit(
       'attentionBackward',
       [...[q, k, v, o, logSumExp, dO, ...gradients].map(placeOf), ...extents],
-      [...attentionParameters(node, q, k), ...[q, k, v, o, dO, ...gradients].flatMap(attentionStrides), ...bandOf(node)],
+      [
+        ...attentionParameters(node, q, k),
+        ...[q, k, v, o, dO, ...gradients].flatMap(attentionStrides),
+        ...bandOf(node),
+      ],
       [node],
     );
   },

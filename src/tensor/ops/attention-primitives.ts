@@ -27,9 +27,16 @@ type Backward = Forward & {
 /** [batch, length, heads, headDim] and [batch, heads, length, headDim] into each other. */
 const swapHeads = (x: Tensor): Tensor => transpose(x, [0, 2, 1, 3]);
 
+/** Where the chunks of positions (i32) begin. */
+export const chunkBegin = (position: Tensor, chunkSize: number): Tensor => {
+  // In f64, where the quotient of whole numbers is never rounded up to the next one.
+  const chunk = cast(floor(div(cast(position, 'f64'), chunkSize)), 'i32');
+  return mul(chunk, chunkSize);
+};
+
 /** Which keys each query sees, bool [batch or 1, 1, queries, keys]; undefined where all do. */
 const visibility = (
-  { q, k, keyLength, queryOffset }: Forward,
+  { q, k, keyLength, queryOffset }: Omit<Forward, 'v'>,
   { causal, chunkSize, overlap }: AttentionAttributes,
 ): Tensor | undefined => {
   const { batch, queries, keys } = attentionSizes(q, k);
@@ -40,9 +47,7 @@ const visibility = (
   if (keyLength) rules.push(less(key, reshape(keyLength, [batch, 1, 1, 1])));
   if (causal) rules.push(lessEqual(key, position));
   if (chunkSize > 0) {
-    // In f64, where the quotient of whole numbers is never rounded up to the next one.
-    const chunk = cast(floor(div(cast(position, 'f64'), chunkSize)), 'i32');
-    const begin = mul(chunk, chunkSize);
+    const begin = chunkBegin(position, chunkSize);
     rules.push(lessEqual(sub(begin, overlap), key));
     if (!causal) rules.push(less(key, add(begin, chunkSize + overlap)));
   }
@@ -55,17 +60,26 @@ const onlyVisible = (visible: Tensor | undefined, values: Tensor, otherwise: num
 /** Finite, so that a row of hidden keys has no infinity minus infinity, and below every score. */
 const hidden = -1e30;
 
-/** Attention from primitives: o and the log sums. */
-export const forwardPrimitives = (operands: Forward, attributes: AttentionAttributes): Tensor[] => {
+/** Probabilities [B, H, Tq, Tk], all of them, 0 where a key is hidden; and the log sums [B, H, Tq]. */
+export const mapPrimitives = (
+  operands: Omit<Forward, 'v'>,
+  attributes: AttentionAttributes,
+): { probabilities: Tensor; logSumExp: Tensor } => {
   const visible = visibility(operands, attributes);
-  const [q, k, v] = [operands.q, operands.k, operands.v].map(swapHeads) as [Tensor, Tensor, Tensor];
+  const [q, k] = [swapHeads(operands.q), swapHeads(operands.k)];
   const scores = onlyVisible(visible, mul(matmul(q, k, { transposeB: true }), attributes.scale), hidden); // [B, H, Tq, Tk]
   const greatest = stopGradient(max(scores, { axes: [-1], keepDims: true }));
   const weights = onlyVisible(visible, exp(sub(scores, greatest)), 0);
   const total = sum(weights, { axes: [-1], keepDims: true });
   const probabilities = div(weights, select(equal(total, 0), 1, total));
   const logSumExp = add(log(total), greatest);
-  return [swapHeads(matmul(probabilities, v)), reshape(logSumExp, logSumExp.shape.slice(0, -1))];
+  return { probabilities, logSumExp: reshape(logSumExp, logSumExp.shape.slice(0, -1)) };
+};
+
+/** Attention from primitives: o and the log sums. */
+export const forwardPrimitives = (operands: Forward, attributes: AttentionAttributes): Tensor[] => {
+  const { probabilities, logSumExp } = mapPrimitives(operands, attributes);
+  return [swapHeads(matmul(probabilities, swapHeads(operands.v))), logSumExp];
 };
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { elementCount } from '../types.js';
 import { attention, attentionOp, attentionWithLogSumExp } from './attention.js';
 import { array, evaluateFunction } from './evaluate-graph.js';
+import { slice } from './slice.js';
 
 const ramp = (shape: readonly number[], factor: number) =>
   array(
@@ -70,10 +71,47 @@ describe('attention', () => {
     expect(logSumExp!.data.slice(6).every(Number.isFinite)).toBe(true);
   });
 
-  it('counts the causal half of the FLOPs', () => {
-    const flops = (causal: boolean) =>
-      attentionOp.cost!([q, k, v], [q], { ...plain, causal }).flops;
+  it.each([true, false])('sees its own chunk of positions and the overlap around it (causal: %s)', (causal) => {
+    const length = 7;
+    const one = array(new Float64Array(length), [1, length, 1, 1]);
+    const value = array(
+      Float64Array.from({ length }, (_, key) => 2 ** key),
+      [1, length, 1, 1],
+    );
+    const options = { causal, chunkSize: 3, overlap: 1 };
+    const [o] = evaluateFunction((x, y, z) => [attention({ q: x!, k: y!, v: z! }, options)], one, one, value);
+    const spans = Array.from({ length }, (_, i) => {
+      const begin = Math.floor(i / 3) * 3;
+      return [Math.max(0, begin - 1), Math.min(length, causal ? i + 1 : begin + 4)] as const;
+    });
+    spans.forEach(([from, to], i) => {
+      expect(o!.data[i]! * (to - from)).toBeCloseTo(2 ** to - 2 ** from, 9);
+    });
+  });
+
+  it('takes chunks by absolute positions, so that a cache is seen as the whole sequence is', () => {
+    const options = { causal: true, chunkSize: 2, overlap: 1 };
+    const [whole, moved] = evaluateFunction(
+      (x, y, z, offset) => [
+        attention({ q: x!, k: y!, v: z! }, options),
+        attention({ q: slice(x!, { axis: 1, start: 1 }), k: y!, v: z!, queryOffset: offset! }, options),
+      ],
+      ...[q, k, v, lengths(1, 1)],
+    );
+    for (const batch of [0, 1]) {
+      expect(moved!.data.slice(batch * 16, batch * 16 + 16)).toEqual(
+        whole!.data.slice(batch * 24 + 8, batch * 24 + 24),
+      );
+    }
+  });
+
+  it('counts the causal half of the FLOPs, and the band alone', () => {
+    const flops = (causal: boolean, more = {}) =>
+      attentionOp.cost!([q, k, v], [q], { ...plain, causal, ...more }).flops;
     expect(flops(false)).toBe(4 * 2 * 2 * 4 * 9);
     expect(flops(true)).toBe(4 * 2 * 2 * 4 * 6);
+    expect(flops(true, { chunkSize: 2 })).toBe(4 * 2 * 2 * 4 * 4);
+    expect(flops(false, { chunkSize: 2, overlap: 1 })).toBe(4 * 2 * 2 * 4 * 8);
+    expect(flops(true, { chunkSize: 1, overlap: 1, queryOffset: true })).toBe(4 * 2 * 2 * 4 * 6);
   });
 });

@@ -120,6 +120,8 @@ export const attentionOp = primitive<AttentionAttributes>({
   },
 });
 
+export { chunkBegin } from './attention-primitives.js';
+
 export interface AttentionOperands {
   /** [batch, queries, heads, headDim] */
   readonly q: Tensor;
