@@ -1,4 +1,5 @@
 import {
+  type AttentionOptions,
   add,
   attention,
   broadcastTo,
@@ -20,6 +21,10 @@ export interface CausalSelfAttentionOptions {
   readonly biases: boolean;
   /** Deviation of the first values of the product that adds to the residual stream. */
   readonly residualDeviation: number;
+  /** Positions of a chunk, which see each other and `overlap` more before them; 0, or left out: all before them. */
+  readonly chunkSize?: number;
+  /** 0 unless told. */
+  readonly overlap?: number;
 }
 
 /** Angles by which queries and keys turn, f32 [batch or 1, length, headDim / 2] each. */
@@ -50,14 +55,17 @@ export interface ProjectedHeads {
   readonly v: Tensor;
 }
 
-/** Self-attention in which a position sees itself and what came before it (Vaswani et al. 2017). */
+/** Self-attention in which a position sees itself and what came before it (Vaswani et al. 2017), or the end of that. */
 export class CausalSelfAttention {
   readonly heads: number;
+  /** What a position sees. */
+  readonly sight: AttentionOptions;
   readonly qkv: Linear;
   readonly projection: Linear;
 
-  constructor({ width, heads, biases, residualDeviation }: CausalSelfAttentionOptions) {
+  constructor({ width, heads, biases, residualDeviation, chunkSize = 0, overlap = 0 }: CausalSelfAttentionOptions) {
     this.heads = heads;
+    this.sight = { causal: true, chunkSize, overlap };
     this.qkv = new Linear({ inputs: width, outputs: 3 * width, bias: biases });
     const initializer = { kind: 'normal', deviation: residualDeviation } as const;
     this.projection = new Linear({ inputs: width, outputs: width, bias: biases, initializer });
@@ -66,7 +74,7 @@ export class CausalSelfAttention {
   /** x [batch, length, width] to the same. */
   forward(x: Tensor, rotation?: Rotation): Tensor {
     const { q, k, v } = this.project(x, rotation);
-    return this.output(attention({ q, k, v }, { causal: true }));
+    return this.output(attention({ q, k, v }, this.sight));
   }
 
   /**
@@ -84,7 +92,7 @@ export class CausalSelfAttention {
     };
     const operands = { q, k: cachedHeads(written.k, batch), v: cachedHeads(written.v, batch) };
     const extents = { keyLength: add(position, added), queryOffset: position };
-    return { y: this.output(attention({ ...operands, ...extents }, { causal: true })), cache: written };
+    return { y: this.output(attention({ ...operands, ...extents }, this.sight)), cache: written };
   }
 
   /**

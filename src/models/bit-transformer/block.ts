@@ -25,11 +25,11 @@ export class Block {
   readonly dropout: Dropout;
 
   constructor(config: BitTransformerConfig) {
-    const { dModel: width, heads, feedForward: inner, activation, biases, layers } = config;
+    const { dModel: width, heads, feedForward: inner, activation, biases, layers, chunkSize, overlap } = config;
     // 2 * layers branches add to the stream; its variance should not grow with their number (GPT-2).
     const residualDeviation = 0.02 / Math.sqrt(2 * layers);
     this.attentionNorm = newNorm(config);
-    this.attention = new CausalSelfAttention({ width, heads, biases, residualDeviation });
+    this.attention = new CausalSelfAttention({ width, heads, biases, residualDeviation, chunkSize, overlap });
     this.feedForwardNorm = newNorm(config);
     this.feedForward = new FeedForward({ width, inner, activation, biases, residualDeviation });
     this.dropout = new Dropout(config.dropout);

@@ -33,6 +33,8 @@ describe('resolveBitTransformer', () => {
     ['layers', { layers: 1.5 }],
     ['dropout', { dropout: 1 }],
     ['contextLength', { contextLength: 0 }],
+    ['chunkSize', { chunkSize: -1 }],
+    ['overlap', { overlap: 1.5 }],
     ['preset', { preset: 'huge' as 'base' }],
     ['did you mean dModel', { dmodel: 5 } as BitTransformerOptions],
   ])('refuses what does not fit and says so: %s', (words, options) => {

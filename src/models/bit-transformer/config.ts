@@ -45,6 +45,12 @@ export const bitTransformerSchema = lazily(() => {
         'Two coupled streams, whose values the backward pass rebuilds: memory that does not grow with the layers',
       ),
     contextLength: count.optional().describe('Longest sequence, in patches'),
+    chunkSize: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Patches that attend to each other and to `overlap` more before them; 0: to all before them'),
+    overlap: z.int().min(0).optional().describe('Patches around a chunk that it attends to as well; needs chunkSize'),
     classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
   });
 });

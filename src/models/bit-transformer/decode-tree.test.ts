@@ -30,6 +30,10 @@ describe.each<[string, BitTransformerOptions]>([
   ['4 bits, reversible', { ...size, bitsPerPatch: 4, reversible: true }],
   ['8 bits', { ...size, bitsPerPatch: 8 }],
   ['9 bits', { ...size, bitsPerPatch: 9 }],
+  ['1 bit in chunks that begin within a byte', { ...size, bitsPerPatch: 1, chunkSize: 5, overlap: 2 }],
+  ['1 bit in chunks without overlap', { ...size, bitsPerPatch: 1, chunkSize: 8, overlap: 0 }],
+  ['2 bits in chunks of 1', { ...size, bitsPerPatch: 2, chunkSize: 1, overlap: 1 }],
+  ['4 bits in chunks longer than the context', { ...size, bitsPerPatch: 4, chunkSize: 100, overlap: 16 }],
 ])('the tree of prefixes with patches of %s', (_, options) => {
   const model = new BitTransformer({ ...options, contextLength: 24 });
   const { bitsPerPatch } = model;

@@ -2,13 +2,16 @@ import { cachedHeads, type KeyValueCache, type ProjectedHeads } from '../../nn/i
 import {
   add,
   attentionWithLogSumExp,
+  chunkBegin,
   concat,
   constantArray,
   div,
   exp,
   expandDims,
   gather,
+  iota,
   maximum,
+  minimum,
   mul,
   reshape,
   scope,
@@ -81,20 +84,34 @@ export const decodeTree = (model: BitTransformer, cache: Tree<Tensor>, lastPatch
   const x = values.added ? add(vectors, values.added) : vectors; // [B, N, dModel]
   let streams = openStreams(x, model.config.reversible);
   model.blocks.forEach((block, i) => {
-    const over = (heads: ProjectedHeads): Tensor => treeAttention(tree, heads, cacheOf(cache, i), position);
+    const { chunkSize = 0, overlap = 0 } = block.attention.sight;
+    const band = chunkSize > 0 ? { chunkSize, overlap } : undefined;
+    const over = (heads: ProjectedHeads): Tensor => treeAttention({ tree, position, band }, heads, cacheOf(cache, i));
     const attend = (y: Tensor): Tensor => block.attendBy(y, over, values.rotation);
     streams = scope(`blocks.${i}`, () => addBranches(streams, attend, (y) => block.feed(y)));
   });
   return model.predict(closeStreams(streams));
 };
 
+/** Where the tree stands and what its tokens see. */
+interface Place {
+  readonly tree: PrefixTree;
+  /** i32 [B]: of token 0. */
+  readonly position: Tensor;
+  readonly band: Band | undefined;
+}
+
+interface Band {
+  readonly chunkSize: number;
+  readonly overlap: number;
+}
+
 /** Attention over the cache and over the ancestors, each a softmax of its own, weighed by what their exponentials sum to. */
-const treeAttention = (tree: PrefixTree, heads: ProjectedHeads, cache: KeyValueCache, position: Tensor): Tensor => {
+const treeAttention = (place: Place, heads: ProjectedHeads, cache: KeyValueCache): Tensor => {
   const { q } = heads;
   const [batch, tokens, count] = q.shape as readonly [number, number, number];
-  const cached = { k: cachedHeads(cache.k, batch), v: cachedHeads(cache.v, batch) };
-  const context = attentionWithLogSumExp({ q, ...cached, keyLength: position });
-  const own = ancestorAttention(tree, heads);
+  const context = place.band ? bandAttention(place, place.band, q, cache) : contextAttention(place, q, cache);
+  const own = ancestorAttention(place, heads);
   const contextSum = transpose(context.logSumExp, [0, 2, 1]); // [B, N, H], -infinity where the cache is empty
   const ownSum = reshape(own.logSumExp, [batch, tokens, count]); // finite: every token sees itself
   const greatest = maximum(contextSum, ownSum);
@@ -105,26 +122,105 @@ const treeAttention = (tree: PrefixTree, heads: ProjectedHeads, cache: KeyValueC
   return add(mul(share(ofContext), context.o), mul(share(ofOwn), ownValues));
 };
 
+interface Attended {
+  readonly o: Tensor;
+  readonly logSumExp: Tensor;
+}
+
+/** All tokens see all of the cache. */
+const contextAttention = ({ position }: Place, q: Tensor, cache: KeyValueCache): Attended => {
+  const batch = q.shape[0]!;
+  return attentionWithLogSumExp({
+    q,
+    k: cachedHeads(cache.k, batch),
+    v: cachedHeads(cache.v, batch),
+    keyLength: position,
+  });
+};
+
+/** The first position that a position sees, i32. */
+const firstSeen = (position: Tensor, { chunkSize, overlap }: Band): Tensor =>
+  maximum(sub(chunkBegin(position, chunkSize), overlap), 0);
+
+/** Tokens of one level stand at the same position and see the same end of the cache, which is copied out of it. */
+const bandAttention = ({ tree, position }: Place, band: Band, q: Tensor, cache: KeyValueCache): Attended => {
+  const [batch, , count, headDim] = q.shape as readonly [number, number, number, number];
+  const length = cache.k.shape[1]!;
+  const seen = Math.min(length, band.chunkSize + band.overlap);
+  const starts = constantArray(
+    Array.from({ length: batch * count }, (_, head) => head * length),
+    [batch, count, 1],
+    'i32',
+  );
+  const levels = [...new Set(tree.depths)].map((level) => {
+    const first = firstSeen(add(position, level), band); // [B]
+    const from = minimum(add(reshape(first, [batch, 1, 1]), reshape(iota(seen), [1, 1, seen])), length - 1);
+    const index = reshape(add(starts, from), [batch * count, seen]);
+    const endOf = (rows: Tensor): Tensor => {
+      const table = reshape(rows, [batch * count * length, headDim]);
+      return cachedHeads(gather(table, index), batch);
+    };
+    const start = tree.depths.indexOf(level);
+    const tokens = slice(q, { axis: 1, start, end: tree.depths.lastIndexOf(level) + 1 });
+    return attentionWithLogSumExp({ q: tokens, k: endOf(cache.k), v: endOf(cache.v), keyLength: sub(position, first) });
+  });
+  if (levels.length === 1) return levels[0]!;
+  return {
+    o: concat(
+      levels.map(({ o }) => o),
+      1,
+    ),
+    logSumExp: concat(
+      levels.map(({ logSumExp }) => logSumExp),
+      2,
+    ),
+  };
+};
+
 /** Every token is a row of the batch with one query, [B N, 1, H, headDim], and its ancestors are the keys. */
-const ancestorAttention = (tree: PrefixTree, { q, k, v }: ProjectedHeads): { o: Tensor; logSumExp: Tensor } => {
+const ancestorAttention = (place: Place, { q, k, v }: ProjectedHeads): Attended => {
   const [batch, tokens, count, headDim] = q.shape as readonly [number, number, number, number];
+  const { index, lengths } = linesOf(place, batch);
+  const longest = index.shape[1]!;
+  const lineOf = (x: Tensor): Tensor => {
+    const table = reshape(x, [batch * tokens, count * headDim]);
+    return reshape(gather(table, index), [batch * tokens, longest, count, headDim]);
+  };
+  return attentionWithLogSumExp({
+    q: reshape(q, [batch * tokens, 1, count, headDim]),
+    k: lineOf(k),
+    v: lineOf(v),
+    keyLength: lengths,
+  });
+};
+
+/** The ancestors that each token sees, numbered through all of the batch, i32 [B N, longest], and how many, i32 [B N]. */
+const linesOf = ({ tree, position, band }: Place, batch: number): { index: Tensor; lengths: Tensor } => {
+  const tokens = tree.depths.length;
   const longest = Math.max(...tree.depths) + 1;
   const rows = Array.from({ length: batch }, (_, b) =>
     // Places beyond the last ancestor are not looked at; they repeat it.
     tree.ancestors.map((line) => Array.from({ length: longest }, (_, i) => b * tokens + (line[i] ?? line.at(-1)!))),
   );
-  const index = constantArray(rows.flat(2), [batch * tokens, longest], 'i32');
-  const lineOf = (x: Tensor): Tensor => {
-    const table = reshape(x, [batch * tokens, count * headDim]);
-    return reshape(gather(table, index), [batch * tokens, longest, count, headDim]);
-  };
-  const lengths = Array.from({ length: batch }, () => tree.depths.map((depth) => depth + 1)).flat();
-  return attentionWithLogSumExp({
-    q: reshape(q, [batch * tokens, 1, count, headDim]),
-    k: lineOf(k),
-    v: lineOf(v),
-    keyLength: constantArray(lengths, [batch * tokens], 'i32'),
-  });
+  const depths = Array.from({ length: batch }, () => tree.depths).flat();
+  const all = constantArray(rows.flat(2), [batch * tokens, longest], 'i32');
+  const lengths = constantArray(
+    depths.map((depth) => depth + 1),
+    [batch * tokens],
+    'i32',
+  );
+  if (!band) return { index: all, lengths };
+  // Where a chunk begins within the tree, the ancestors before its band are hidden: lines begin that much later.
+  const own = add(expandDims(position, -1), constantArray(tree.depths, [1, tokens], 'i32')); // [B, N]
+  const hidden = reshape(maximum(sub(firstSeen(own, band), expandDims(position, -1)), 0), [batch * tokens]);
+  const places = minimum(add(expandDims(hidden, -1), reshape(iota(longest), [1, longest])), longest - 1);
+  const starts = constantArray(
+    depths.map((_, token) => token * longest),
+    [batch * tokens, 1],
+    'i32',
+  );
+  const index = gather(reshape(all, [batch * tokens * longest, 1]), add(starts, places)); // [B N, longest, 1]
+  return { index: reshape(index, [batch * tokens, longest]), lengths: sub(lengths, hidden) };
 };
 
 /**

@@ -54,6 +54,7 @@ const variants: [string, BitTransformerOptions][] = [
   ['classic', { ...tiny, preset: 'classic', bitsPerPatch: 1 }],
   ['reversible streams', { ...tiny, reversible: true }],
   ['reversible streams, recomputed branches', { ...tiny, reversible: true, recompute: 'block' }],
+  ['chunks, of which two blocks see all', { ...tiny, chunkSize: 3, overlap: 2 }],
 ];
 
 const source = { seed: i32([1], []), step: i32([3], []) };

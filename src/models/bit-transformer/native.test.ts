@@ -35,6 +35,7 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
   ],
   ['classic', { ...small, preset: 'classic' }],
   ['reversible', { ...small, reversible: true }],
+  ['chunks', { ...small, chunkSize: 4, overlap: 2 }],
 ])('the native engine runs %s', (_, options) => {
   const model = new BitTransformer(options);
   const parameters = randomParameters(model, 1, 0.1);

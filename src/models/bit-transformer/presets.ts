@@ -15,6 +15,8 @@ const modern = {
   recompute: 'none',
   reversible: false,
   classicHead: false,
+  chunkSize: 0,
+  overlap: 16,
 } as const;
 
 /** Feed-forward widths are about 8/3 of the model's, which gives the gated form as many weights as 4 gives a plain one. */
@@ -36,6 +38,8 @@ export const presets: Readonly<Record<PresetName, BitTransformerShape>> = {
     recompute: 'none',
     reversible: false,
     contextLength: 1024,
+    chunkSize: 0,
+    overlap: 16,
     classicHead: true,
   },
   /** About 0.8 million parameters: minutes on a laptop. */
