@@ -12,6 +12,10 @@ export const benchmarks = {
     ...{ threads: 1, seconds: 4 },
   },
   attention: { summary: 'causal attention, forward and backward, GFLOP/s', threads: 1, seconds: 8 },
+  band: {
+    summary: 'causal attention in chunks: growth of time and memory, speed beside full attention',
+    ...{ threads: 1, seconds: 4 },
+  },
   train: { summary: 'whole training steps of four transformers, positions/s', threads: 1, seconds: 80 },
   threads: {
     summary: 'a training step on two threads over one, beside what the machine gives',

@@ -1,6 +1,4 @@
-import { compile } from '../../dist/compile/compile.js';
-import { apply, attentionGradientOp, attentionWithLogSumExp } from '../../dist/tensor/index.js';
-import { noise, stateRunner } from '../arrays.mjs';
+import { backwardRunner, forwardRunner } from '../attention-runs.mjs';
 import { newestTorch, torch } from '../peers/python.mjs';
 
 const sizes = [
@@ -44,37 +42,4 @@ const measureDirection = async (bench, report, { field, size, direction, product
   const scaled = (amount * barPeak) / bench.peakGflops;
   const metric = `GFLOP/s per ${barPeak} of probe`;
   report.addRate({ of, metric, unit: 'GFLOP/s', amount: scaled, results });
-};
-
-const treeOf = ({ batch, heads, length, headDim }) => {
-  const shape = [batch, length, heads, headDim];
-  const [q, k, v] = [noise(shape), noise(shape), noise(shape)];
-  return { q, k, v, o: q, logSumExp: { shape: [batch, heads, length], dtype: 'f32' } };
-};
-
-const forwardRunner = (executor, size) => {
-  const program = compile(({ q, k, v }) => ({ state: attentionWithLogSumExp({ q, k, v }, { causal: true }) }), {
-    donate: 'state',
-  });
-  return stateRunner(executor, program, treeOf(size));
-};
-
-/** The gradient alone, from results of a forward pass that is not timed. */
-const backwardRunner = async (executor, size) => {
-  const tree = treeOf(size);
-  const forward = forwardRunner(executor, size);
-  await forward.run(1);
-  const [o, logSumExp] = [forward.read('o'), forward.read('logSumExp')];
-  forward.free();
-  const scale = 1 / Math.sqrt(size.headDim);
-  const attributes = { causal: true, scale, chunkSize: 0, overlap: 0, keyLength: false, queryOffset: false };
-  const program = compile(
-    (given) => {
-      const operands = [given.q, given.k, given.v, given.o, given.logSumExp, given.dO];
-      const [dq, dk, dv] = apply(attentionGradientOp, operands, attributes);
-      return { state: { dq, dk, dv } };
-    },
-    { donate: 'state' },
-  );
-  return stateRunner(executor, program, { ...tree, o, logSumExp, dO: tree.q, dq: tree.q, dk: tree.q, dv: tree.q });
 };
