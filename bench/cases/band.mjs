@@ -26,11 +26,11 @@ export const measure = async (bench, report) => {
     const of = `${direction} of chunks, length ${all[0]} to ${all.at(-1)}`;
     for (const what of ['time', 'memory']) {
       const nonet = slope(points.map((point) => [point.length, point[what]]));
-      report.add({ of, metric: `slope of ${what}`, unit: '', nonet, better: 'less' });
+      report.add({ of, metric: `slope of ${what}`, unit: '1', nonet, better: 'less' });
     }
     const [chunked, full] = [await run(one, band), await run(one, {})];
     const beside = `${direction} of chunks, length ${one}`;
-    const add = (metric, nonet, better) => report.add({ of: beside, metric, unit: '%', nonet: 100 * nonet, better });
+    const add = (metric, nonet, better) => report.add({ of: beside, metric, unit: '1', nonet, better });
     add('share of the speed of full attention', chunked.speed / full.speed, 'more');
     add('part of the time of full attention', chunked.time / full.time, 'less');
   }

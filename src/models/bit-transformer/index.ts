@@ -1,3 +1,4 @@
+export { attentionEntropies, attentionMaps } from './attention-maps.js';
 export {
   type BitTransformerConfig,
   type BitTransformerOptions,

@@ -7,6 +7,7 @@ import { bind } from '../../nn/index.js';
 import { randomIntegers, randomParameters } from '../../nn/test-support.js';
 import { constant, elementCount, reshape, slice, type Tensor, type Tree, treeLeaves } from '../../tensor/index.js';
 import { valueAndGrad } from '../../transform/index.js';
+import { attentionEntropies, attentionMaps } from './attention-maps.js';
 import type { BitTransformerOptions } from './config.js';
 import { BitTransformer } from './model.js';
 import { emptyCache } from './test-support.js';
@@ -58,6 +59,24 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
   it('to the loss and gradients of the reference', async () => {
     const loss = (p: Tree<Tensor>, x: Tensor): Tensor => bind(model, p, () => model.loss(x));
     await close((p, x) => valueAndGrad(loss)(p, x), 1e-6);
+  });
+
+  it('to the same attention, whose entropy is that of its map', async () => {
+    const look = (p: Tree<Tensor>, x: Tensor) =>
+      bind(model, p, () => ({ maps: attentionMaps(model, x), entropies: attentionEntropies(model, x) }));
+    const inputs = (x: Tensor): Tensor => slice(x, { axis: 1, end: length });
+    await close((p, x) => look(p, inputs(x)), 1e-5);
+    const { maps, entropies } = await compile((p, x) => look(p, inputs(x)), { executor })(parameters, patches);
+    const { chunkSize, overlap } = model.config;
+    for (const block of [0, 1]) {
+      Array.from(entropies[block].data as Float32Array).forEach((entropy, row) => {
+        const weights = Array.from(maps[block].data.subarray(row * length, (row + 1) * length) as Float32Array);
+        expect(weights.reduce((total, w) => (w > 0 ? total - w * Math.log(w) : total), 0)).toBeCloseTo(entropy, 5);
+        const query = row % length;
+        const begin = chunkSize > 0 ? Math.floor(query / chunkSize) * chunkSize - overlap : 0;
+        expect(weights.map((w) => w > 0)).toEqual(weights.map((_, key) => key >= begin && key <= query));
+      });
+    }
   });
 
   it('to the same nodes from a cache', async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { elementCount } from '../types.js';
 import { attention, attentionOp, attentionWithLogSumExp } from './attention.js';
+import { attentionEntropy, attentionMap } from './attention-maps.js';
+import { attentionSizes } from './attention-shapes.js';
 import { array, evaluateFunction } from './evaluate-graph.js';
 import { slice } from './slice.js';
 
@@ -104,6 +106,36 @@ describe('attention', () => {
       );
     }
   });
+
+  it.each([{}, { causal: true }, { causal: true, chunkSize: 2, overlap: 1 }, { chunkSize: 2, overlap: 0, scale: 3 }])(
+    'has the entropy and the rows of its map: %o',
+    (options) => {
+      const [entropy, map, o] = evaluateFunction(
+        (x, y, z, keyLength) => {
+          const operands = { q: x!, k: y!, keyLength: keyLength! };
+          return [
+            attentionEntropy(operands, options),
+            attentionMap(operands, options),
+            attention({ ...operands, v: z! }, options),
+          ];
+        },
+        ...[q, k, v, lengths(3, 0)],
+      );
+      const { keys, heads, headDim } = attentionSizes(q, k);
+      entropy!.data.forEach((value, row) => {
+        const weights = [...map!.data.slice(row * keys, (row + 1) * keys)];
+        expect(value).toBeCloseTo(
+          weights.reduce((total, w) => (w > 0 ? total - w * Math.log(w) : total), 0),
+          12,
+        );
+        // Rows of the map are [batch, head, query], vectors of values [batch, position, head].
+        const [batch, head, query] = [Math.floor(row / 6), Math.floor(row / 3) % 2, row % 3];
+        const at = (position: number) => ((batch * keys + position) * heads + head) * headDim;
+        const expected = weights.reduce((total, w, key) => total + w * v.data[at(key)]!, 0);
+        expect(o!.data[at(query)]).toBeCloseTo(expected, 12);
+      });
+    },
+  );
 
   it('counts the causal half of the FLOPs, and the band alone', () => {
     const flops = (causal: boolean, more = {}) =>

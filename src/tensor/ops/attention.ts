@@ -8,6 +8,7 @@ import {
   type AttentionSizes,
   attentionPairs,
   attentionSizes,
+  type Extents,
   extentsOf,
 } from './attention-shapes.js';
 import { checkDType, floats, primitive, streamingCost, type Three } from './define.js';
@@ -149,6 +150,15 @@ export interface AttentionOptions {
   readonly overlap?: number;
 }
 
+/** What the op is told of its operands and of options with their defaults. */
+export const attentionAttributes = (
+  { q, keyLength, queryOffset }: { readonly q: Tensor } & Partial<Record<keyof Extents<Tensor>, Tensor | undefined>>,
+  { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1), chunkSize = 0, overlap = 0 }: AttentionOptions,
+): AttentionAttributes => {
+  const given = { keyLength: keyLength !== undefined, queryOffset: queryOffset !== undefined };
+  return { causal, scale, chunkSize, overlap: chunkSize > 0 ? overlap : 0, ...given };
+};
+
 /**
  * Scaled dot-product attention with its log sums of exponentials, [batch, heads, queries]. Key j is visible to query i
  * when j < keyLength, if causal j <= i + queryOffset, and with chunks when it is near that of position i + queryOffset. A
@@ -159,9 +169,7 @@ export const attentionWithLogSumExp = (
   options: AttentionOptions = {},
 ): { o: Tensor; logSumExp: Tensor } => {
   const extents = [keyLength, queryOffset].filter((extent) => extent !== undefined);
-  const { causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1), chunkSize = 0, overlap = 0 } = options;
-  const given = { keyLength: keyLength !== undefined, queryOffset: queryOffset !== undefined };
-  const attributes = { causal, scale, chunkSize, overlap: chunkSize > 0 ? overlap : 0, ...given };
+  const attributes = attentionAttributes({ q, keyLength, queryOffset }, options);
   const [o, logSumExp] = apply(attentionOp, [q, k, v, ...extents], attributes);
   return { o: o!, logSumExp: logSumExp! };
 };

@@ -51,6 +51,7 @@ export const allOps: readonly Primitive[] = [
 export * from './argmax.js';
 export * from './arithmetic.js';
 export * from './attention.js';
+export * from './attention-maps.js';
 export * from './bitwise.js';
 export * from './cast.js';
 export * from './compare.js';
