@@ -18,41 +18,52 @@ const directions = {
  */
 export const measure = async (bench, report) => {
   const [all, one] = bench.quick ? [[256, 512], 256] : [lengths, compared];
-  const field = await bench.field(report, {});
   for (const direction of Object.keys(directions)) {
-    const run = (length, chunks) => measureLength(bench, report, { field, direction, length, chunks });
     const points = [];
-    for (const length of all) points.push({ length, ...(await run(length, band)) });
+    for (const length of all) points.push(await measureLength(bench, report, direction, length));
     const of = `${direction} of chunks, length ${all[0]} to ${all.at(-1)}`;
     for (const what of ['time', 'memory']) {
       const nonet = slope(points.map((point) => [point.length, point[what]]));
       report.add({ of, metric: `slope of ${what}`, unit: '1', nonet, better: 'less' });
     }
-    const [chunked, full] = [await run(one, band), await run(one, {})];
-    const beside = `${direction} of chunks, length ${one}`;
-    const add = (metric, nonet, better) => report.add({ of: beside, metric, unit: '1', nonet, better });
-    add('share of the speed of full attention', chunked.speed / full.speed, 'more');
-    add('part of the time of full attention', chunked.time / full.time, 'less');
+    await compare(bench, report, direction, one);
   }
-  await field.close();
 };
 
-const measureLength = async ({ executor }, report, { field, direction, length, chunks }) => {
+const measureLength = async (bench, report, direction, length) => {
+  const runner = await runnerOf(bench.executor, direction, length, band);
+  const { addon } = bench.executor;
+  addon.resetPeak();
+  await runner.run(1);
+  const memory = addon.memory().peak;
+  const results = await bench.race([runner]);
+  runner.free();
+  const of = `${direction} of chunks, length ${length}, ${sizes.heads} heads of ${sizes.headDim}`;
+  report.addRate({ of, metric: 'speed', unit: 'GFLOP/s', amount: runner.flops / 1e9, results });
+  return { length, time: results.get('nonet').seconds, memory };
+};
+
+/** Chunks beside full attention, in turns. */
+const compare = async ({ executor, race }, report, direction, length) => {
+  const chunked = { ...(await runnerOf(executor, direction, length, band)), name: 'chunked' };
+  const full = { ...(await runnerOf(executor, direction, length, {})), name: 'full' };
+  const results = await race([chunked, full]);
+  chunked.free();
+  full.free();
+  const time = results.get('chunked').seconds / results.get('full').seconds;
+  const of = `${direction} of chunks, length ${length}`;
+  const add = (metric, nonet, better) => report.add({ of, metric, unit: '1', nonet, better });
+  add('share of the speed of full attention', chunked.flops / full.flops / time, 'more');
+  add('part of the time of full attention', time, 'less');
+};
+
+/** A competitor with its FLOPs. */
+const runnerOf = async (executor, direction, length, chunks) => {
   const size = { ...sizes, length };
   const { runner, op } = directions[direction];
-  const shape = [size.batch, length, size.heads, size.headDim];
-  const operand = { shape, dtype: 'f32' };
+  const operand = { shape: [size.batch, length, size.heads, size.headDim], dtype: 'f32' };
   const { flops } = op.cost([operand, operand, operand], [], attributesOf(size, chunks));
-  const ours = await runner(executor, size, chunks);
-  executor.addon.resetPeak();
-  await ours.run(1);
-  const memory = executor.addon.memory().peak;
-  const results = await field.race([ours], []);
-  ours.free();
-  const kind = chunks.chunkSize ? `${direction} of chunks` : direction;
-  const of = `${kind}, length ${length}, ${size.heads} heads of ${size.headDim}`;
-  const { nonet: speed } = report.addRate({ of, metric: 'speed', unit: 'GFLOP/s', amount: flops / 1e9, results });
-  return { speed, time: flops / speed, memory };
+  return { ...(await runner(executor, size, chunks)), flops };
 };
 
 /** Of the line of least squares through points on log-log axes. */
