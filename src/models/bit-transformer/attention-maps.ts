@@ -9,6 +9,7 @@ import {
   type Tensor,
 } from '../../tensor/index.js';
 import type { BitTransformer } from './model.js';
+import { addBranches, openStreams } from './streams.js';
 
 /**
  * What each block attends to, f32 [B, heads, C, C] for patches i32 [B, C]: row t holds the weights of positions 0 .. t, and
@@ -34,13 +35,14 @@ const lookAtAttention = (
   const { added, rotation } = scope('positions', () => model.positions.first(inputs.shape[1]!));
   const vectors = model.embed(inputs);
   const found: Tensor[] = [];
-  let x = added ? add(vectors, added) : vectors; // [B, C, dModel]
+  let streams = openStreams(added ? add(vectors, added) : vectors, model.config.reversible); // [B, C, dModel]
   model.blocks.forEach((block, i) => {
-    const attend = (heads: ProjectedHeads): Tensor => {
+    const over = (heads: ProjectedHeads): Tensor => {
       found.push(look(heads, block.attention.sight));
       return attention(heads, block.attention.sight);
     };
-    x = scope(`blocks.${i}`, () => block.around(x, attend, rotation));
+    const attend = (x: Tensor): Tensor => block.attendBy(x, over, rotation);
+    streams = scope(`blocks.${i}`, () => addBranches(streams, attend, (x) => block.feed(x)));
   });
   return found;
 };
