@@ -42,6 +42,8 @@ describe.each([...new Set([reference.name, engine.name])])('generation on the %s
     ['9 bits', { bitsPerPatch: 9 }, false],
     ['9 bits, parity drawn', { bitsPerPatch: 9 }, true],
     ['3 bits, parity drawn', { bitsPerPatch: 3 }, true],
+    ['8 bits in chunks', { bitsPerPatch: 8, chunkSize: 2, overlap: 1 }, false],
+    ['2 bits in chunks', { bitsPerPatch: 2, chunkSize: 6, overlap: 3 }, false],
   ] as const)('writes what the model finds most probable without a cache: %s', async (_, options, sampleParity) => {
     const made = tiny({ ...options, contextLength: 64 }, executor);
     const prompt = bytes('Be');

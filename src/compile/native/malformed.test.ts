@@ -135,12 +135,12 @@ it('every kernel refuses operands that end behind their segment', () => {
     {
       kernel: kernel.attentionForward,
       operands: Array(5).fill([0, 0]),
-      params: [1, 1, 1, 1, 9, 0, float(1), ...Array(12).fill(1), 0],
+      params: [1, 1, 1, 1, 9, 0, float(1), ...Array(12).fill(1), 0, 0],
     },
     {
       kernel: kernel.attentionBackward,
       operands: Array(9).fill([0, 0]),
-      params: [1, 1, 1, 1, 9, 0, float(1), ...Array(24).fill(1), 0],
+      params: [1, 1, 1, 1, 9, 0, float(1), ...Array(24).fill(1), 0, 0],
     },
     {
       kernel: kernel.gatherRows,
