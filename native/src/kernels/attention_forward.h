@@ -93,6 +93,16 @@ static void packForwardTile(const AttentionArgs& a, const HeadView& h, const For
   if (s.values) packHeadRows(v, a.vStrides.position, live, a.headDim, s.values + slot * kKeyTile * padded, padded);
 }
 
+// Asks for keys and values of a tile. A single query has little to do for each of them: it waits for memory, and a head's
+// part of a cache is too short for the processor to foresee.
+static void fetchTile(const AttentionArgs& a, const HeadView& h, long j0, long end) {
+  for (long j = j0; j < minLong(j0 + kKeyTile, end); j++)
+    for (long d = 0; d < a.headDim; d += 16) {
+      __builtin_prefetch(h.k + j * a.kStrides.position + d);
+      __builtin_prefetch(h.v + j * a.vStrides.position + d);
+    }
+}
+
 // Queries [q0, q0 + rows) of one head. Keys before *packed are in the ring as far as this block or later ones see them.
 static void forwardBlock(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long q0, long rows, long* packed) {
   const long padded = paddedHead(a);
@@ -105,6 +115,7 @@ static void forwardBlock(const AttentionArgs& a, const HeadView& h, const Forwar
 
   const long end = s.spans[rows - 1].to;
   for (long j0 = tileBegin(s.spans[0].from); j0 < end; j0 += kKeyTile) {
+    if (rows == 1) fetchTile(a, h, j0 + kKeyTile, end);
     if (j0 >= *packed) {
       packForwardTile(a, h, s, j0);
       *packed = j0 + kKeyTile;

@@ -56,6 +56,40 @@ static void fewRowsStreamed(const float* a, long lda, const float* b, long ldb, 
   }
 }
 
+// A single row: all sums of a strip of columns stay in registers while rows of B pass by, so that B is all that moves. What
+// a row of B has to be fetched from is asked for some rows ahead: it is a page of its own, which no processor foresees.
+constexpr int kStripVectors = kTileRows > 6 ? 16 : 8;
+constexpr long kStripColumns = kStripVectors * kFloats;
+constexpr long kRowsAhead = 16;
+
+static void oneRowStrip(const float* a, const float* b, long ldb, long k, float* c, bool add) {
+  Floats acc[1][kStripVectors];
+  clearTile(acc);
+  for (long q = 0; q < k; q++, b += ldb) {
+    const Floats av = splat(a[q]);
+    const float* ahead = b + kRowsAhead * ldb;
+#pragma GCC unroll 16
+    for (int v = 0; v < kStripVectors; v++) {
+      if (v * kFloats % 16 == 0) __builtin_prefetch(ahead + v * kFloats);
+      acc[0][v] = fma_(av, load(b + v * kFloats), acc[0][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int v = 0; v < kStripVectors; v++) {
+    float* to = c + v * kFloats;
+    store(to, add ? load(to) + acc[0][v] : acc[0][v]);
+  }
+}
+
+static void oneRowStreamed(const float* a, const float* b, long ldb, long k, long columns, float* c, bool accumulate) {
+  const long kc = kBlock(k);
+  long j = 0;
+  for (; j + kStripColumns <= columns; j += kStripColumns)
+    for (long k0 = 0; k0 < k; k0 += kc)
+      oneRowStrip(a + k0, b + k0 * ldb + j, ldb, minLong(k - k0, kc), c + j, accumulate || k0 > 0);
+  if (j < columns) fewRowsStreamed<1>(a, k, b + j, ldb, k, columns - j, c + j, columns, accumulate);
+}
+
 // The same with packed B: P neighbouring panels at a time, so that a single row has accumulators enough to hide the
 // latency of its multiply-adds.
 template <int M, int P>
@@ -127,7 +161,7 @@ static void gemmFewRows(const GemmArgs& g, long rowBegin, long rowEnd, long colB
     else if (rows == 8) fewRowsStreamed<8>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
     else if (rows == 4) fewRowsStreamed<4>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
     else if (rows == 2) fewRowsStreamed<2>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
-    else fewRowsStreamed<1>(a, g.lda, b, g.ldb, g.k, columns, c + colBegin, g.ldc, g.accumulate);
+    else oneRowStreamed(a, b, g.ldb, g.k, columns, c + colBegin, g.accumulate);
     i += rows;
   }
 }
