@@ -14,6 +14,7 @@ export interface Changes {
   readonly train?: object;
   readonly data?: object;
   readonly init?: object;
+  readonly adapter?: object;
 }
 
 /** A folder for small runs on a made-up text, which the caller removes. */
@@ -49,7 +50,8 @@ export const trainingRoot = () => {
           checkpointEvery: 0,
           ...changes.train,
         },
-        ...(changes.init ? { init: changes.init } : {}),
+        ...(changes.init && { init: changes.init }),
+        ...(changes.adapter && { adapter: changes.adapter }),
       },
       'the test',
       name,

@@ -6,6 +6,7 @@ import { defineDoctor } from './commands/doctor.js';
 import { defineEvaluate } from './commands/evaluate.js';
 import { defineGenerate } from './commands/generate.js';
 import { defineInit } from './commands/init.js';
+import { defineMerge } from './commands/merge.js';
 import { definePlan } from './commands/plan.js';
 import { defineQuickstart } from './commands/quickstart.js';
 import { defineRuns } from './commands/runs.js';
@@ -53,6 +54,7 @@ const commands = [
   definePlan,
   defineConfig,
   defineRuns,
+  defineMerge,
   defineDoctor,
 ];
 

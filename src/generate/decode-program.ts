@@ -1,7 +1,7 @@
 import { type Compiled, compile } from '../compile/compile.js';
 import { byteNodes, decodeTree } from '../models/bit-transformer/decode-tree.js';
 import type { BitTransformer } from '../models/index.js';
-import { bind } from '../nn/index.js';
+import { bind, joinParameters, type ParameterState } from '../nn/index.js';
 import {
   add,
   bitAnd,
@@ -45,11 +45,8 @@ export const decodeStateTypes = (model: BitTransformer, batch: number): Tree<Ten
 /** (state with parameters, decode state, { patches i32 [B, n], start i32 [B] }) -> { state }: fills the cache. */
 export const prefillProgram = (model: BitTransformer): Compiled =>
   compile(
-    (
-      { parameters }: { parameters: Tree<Tensor> },
-      { cache }: DecodeState,
-      { patches, start }: { patches: Tensor; start: Tensor },
-    ) => bind(model, parameters, () => ({ state: { cache: model.decode(cache, patches, start).cache } })),
+    (parameters: ParameterState, { cache }: DecodeState, { patches, start }: { patches: Tensor; start: Tensor }) =>
+      bind(model, joinParameters(parameters), () => ({ state: { cache: model.decode(cache, patches, start).cache } })),
     { donate: { state: 1 } },
   );
 
@@ -65,8 +62,8 @@ export interface DecodeOptions {
  */
 export const decodeProgram = (model: BitTransformer, options: DecodeOptions): Compiled =>
   compile(
-    ({ parameters }: { parameters: Tree<Tensor> }, state: DecodeState, draws: Tensor) =>
-      bind(model, parameters, () => nextByte(model, state, draws, options)),
+    (parameters: ParameterState, state: DecodeState, draws: Tensor) =>
+      bind(model, joinParameters(parameters), () => nextByte(model, state, draws, options)),
     { donate: { state: 1 } },
   );
 

@@ -12,7 +12,8 @@ import {
   transpose,
   updateRows,
 } from '../tensor/index.js';
-import { Linear } from './linear.js';
+import type { Linear } from './linear.js';
+import { type LowRankLinear, newLinear } from './low-rank.js';
 
 export interface CausalSelfAttentionOptions {
   readonly width: number;
@@ -25,6 +26,8 @@ export interface CausalSelfAttentionOptions {
   readonly chunkSize?: number;
   /** 0 unless told. */
   readonly overlap?: number;
+  /** Inner width of the products as two thin matrices; 0, or left out: whole matrices. */
+  readonly rank?: number;
 }
 
 /** Angles by which queries and keys turn, f32 [batch or 1, length, headDim / 2] each. */
@@ -60,15 +63,22 @@ export class CausalSelfAttention {
   readonly heads: number;
   /** What a position sees. */
   readonly sight: AttentionOptions;
-  readonly qkv: Linear;
-  readonly projection: Linear;
+  readonly qkv: Linear | LowRankLinear;
+  readonly projection: Linear | LowRankLinear;
 
-  constructor({ width, heads, biases, residualDeviation, chunkSize = 0, overlap = 0 }: CausalSelfAttentionOptions) {
+  constructor({
+    width,
+    heads,
+    biases,
+    residualDeviation,
+    chunkSize = 0,
+    overlap = 0,
+    rank = 0,
+  }: CausalSelfAttentionOptions) {
     this.heads = heads;
     this.sight = { causal: true, chunkSize, overlap };
-    this.qkv = new Linear({ inputs: width, outputs: 3 * width, bias: biases });
-    const initializer = { kind: 'normal', deviation: residualDeviation } as const;
-    this.projection = new Linear({ inputs: width, outputs: width, bias: biases, initializer });
+    this.qkv = newLinear({ inputs: width, outputs: 3 * width, bias: biases, rank });
+    this.projection = newLinear({ inputs: width, outputs: width, bias: biases, deviation: residualDeviation, rank });
   }
 
   /** x [batch, length, width] to the same. */

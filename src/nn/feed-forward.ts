@@ -1,5 +1,6 @@
 import { gelu, mul, relu, silu, split, square, type Tensor } from '../tensor/index.js';
-import { Linear } from './linear.js';
+import type { Linear } from './linear.js';
+import { type LowRankLinear, newLinear } from './low-rank.js';
 
 /**
  * - `gelu`: Hendrycks and Gimpel 2016;
@@ -16,19 +17,20 @@ export interface FeedForwardOptions {
   readonly biases: boolean;
   /** Deviation of the first values of the product that adds to the residual stream. */
   readonly residualDeviation: number;
+  /** Inner width of the products as two thin matrices; 0, or left out: whole matrices. */
+  readonly rank?: number;
 }
 
 /** The part of a block that works on each position alone: widen, bend, narrow. */
 export class FeedForward {
   readonly activation: Activation;
-  readonly up: Linear;
-  readonly down: Linear;
+  readonly up: Linear | LowRankLinear;
+  readonly down: Linear | LowRankLinear;
 
-  constructor({ width, inner, activation, biases, residualDeviation }: FeedForwardOptions) {
+  constructor({ width, inner, activation, biases, residualDeviation, rank = 0 }: FeedForwardOptions) {
     this.activation = activation;
-    this.up = new Linear({ inputs: width, outputs: activation === 'swiglu' ? 2 * inner : inner, bias: biases });
-    const initializer = { kind: 'normal', deviation: residualDeviation } as const;
-    this.down = new Linear({ inputs: inner, outputs: width, bias: biases, initializer });
+    this.up = newLinear({ inputs: width, outputs: activation === 'swiglu' ? 2 * inner : inner, bias: biases, rank });
+    this.down = newLinear({ inputs: inner, outputs: width, bias: biases, deviation: residualDeviation, rank });
   }
 
   /** [..., width] to the same */

@@ -1,4 +1,5 @@
 import { add, matmul, type Tensor } from '../tensor/index.js';
+import type { Adapter } from './adapter.js';
 import { type Initializer, Parameter } from './parameter.js';
 
 export interface LinearOptions {
@@ -18,6 +19,8 @@ const usualInitializer: Initializer = { kind: 'normal', deviation: 0.02 };
 export class Linear {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
+  /** Put here by `addAdapters`. */
+  adapter: Adapter | undefined = undefined;
 
   constructor({ inputs, outputs, bias = true, initializer, hidden = true }: LinearOptions) {
     this.weight = new Parameter([inputs, outputs], { initializer: initializer ?? usualInitializer, hidden });
@@ -27,6 +30,7 @@ export class Linear {
   /** [..., inputs] to [..., outputs] */
   forward(x: Tensor): Tensor {
     const product = matmul(x, this.weight.value);
-    return this.bias ? add(product, this.bias.value) : product;
+    const biased = this.bias ? add(product, this.bias.value) : product;
+    return this.adapter ? add(biased, this.adapter.forward(x)) : biased;
   }
 }

@@ -12,6 +12,7 @@ import {
   Tensor,
   type TensorType,
   type Tree,
+  treeLeaves,
 } from '../tensor/index.js';
 import { Parameter } from './parameter.js';
 
@@ -24,15 +25,18 @@ export interface NamedParameter {
   readonly parameter: Parameter;
 }
 
-/** All parameters in order of their fields. One that several fields share is listed once, under its first path. */
-export const parametersOf = (module: Module): NamedParameter[] => {
+/** What of a kind is in a module, in order of fields, not looked into. What several fields share is listed once. */
+export const findIn = <T extends object>(
+  module: Module,
+  isOne: (value: object) => value is T,
+): { readonly path: string; readonly value: T }[] => {
   const seen = new Set<object>();
-  const found: NamedParameter[] = [];
+  const found: { path: string; value: T }[] = [];
   const visit = (value: unknown, path: string): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
     seen.add(value);
-    if (value instanceof Parameter) {
-      found.push({ path, parameter: value });
+    if (isOne(value)) {
+      found.push({ path, value });
       return;
     }
     for (const [field, child] of Object.entries(value)) visit(child, path === '' ? field : `${path}.${field}`);
@@ -41,9 +45,43 @@ export const parametersOf = (module: Module): NamedParameter[] => {
   return found;
 };
 
+/** All parameters in order of their fields. One that several fields share is listed once, under its first path. */
+export const parametersOf = (module: Module): NamedParameter[] =>
+  findIn(module, (value): value is Parameter => value instanceof Parameter).map(({ path, value }) => ({
+    path,
+    parameter: value,
+  }));
+
+const typesOf = (parameters: readonly NamedParameter[]): Tree<TensorType> =>
+  nest(parameters.map(({ path, parameter: { shape, dtype } }) => [path, { shape, dtype }] as const));
+
 /** The types of a module's parameters as a tree of records: what a state for them is made from. */
-export const parameterTypes = (module: Module): Tree<TensorType> =>
-  nest(parametersOf(module).map(({ path, parameter: { shape, dtype } }) => [path, { shape, dtype }] as const));
+export const parameterTypes = (module: Module): Tree<TensorType> => typesOf(parametersOf(module));
+
+/** Types of the parameters that are trained, and of those that are frozen (none: undefined). */
+export const splitParameterTypes = (
+  module: Module,
+): { readonly trained: Tree<TensorType>; readonly frozen: Tree<TensorType> | undefined } => {
+  const all = parametersOf(module);
+  const frozen = all.filter(({ parameter }) => parameter.frozen);
+  const trained = typesOf(all.filter(({ parameter }) => !parameter.frozen));
+  return { trained, frozen: frozen.length > 0 ? typesOf(frozen) : undefined };
+};
+
+/** The parameters of a state: what is trained, and what is not, if anything. */
+export interface ParameterState {
+  readonly parameters: Tree<Tensor>;
+  readonly frozen?: Tree<Tensor>;
+}
+
+/** Parameters that a state holds in two trees as the one tree that `bind` takes. */
+export const joinParameters = ({ parameters, frozen }: ParameterState): Tree<Tensor> => {
+  if (!frozen) return parameters;
+  const leaves = [frozen, parameters].flatMap((tree) =>
+    treeLeaves(tree, (value): value is Tensor => value instanceof Tensor),
+  );
+  return nest(leaves.map(({ path, value }) => [path, value] as const));
+};
 
 /** How many numbers a module has. Nothing is allocated. */
 export const parameterCount = (module: Module): number =>
@@ -83,12 +121,12 @@ const leafOf = (tree: Tree<Tensor>, path: string, type: TensorType): Tensor => {
   return at;
 };
 
-/** First values of all parameters, drawn from `source`: traced, so they are made where the state lives. */
+/** First values of all parameters that are trained, drawn from `source`: traced, so they are made where the state lives. */
 export const initialParameters = (module: Module, source: RandomSource): Tree<Tensor> =>
   nest(
-    parametersOf(module).map(
-      ({ path, parameter }) => [path, scope(path, () => initialValue(parameter, source))] as const,
-    ),
+    parametersOf(module)
+      .filter(({ parameter }) => !parameter.frozen)
+      .map(({ path, parameter }) => [path, scope(path, () => initialValue(parameter, source))] as const),
   );
 
 const initialValue = ({ shape, dtype, initializer }: Parameter, source: RandomSource): Tensor => {

@@ -30,6 +30,8 @@ export class Parameter implements TensorType {
   readonly learningRateScale: number;
   readonly weightDecay: boolean;
   readonly hidden: boolean;
+  /** Whether training leaves it as it is; set by `addAdapters`. */
+  frozen = false;
   #bound: Tensor | undefined;
 
   constructor(shape: Shape, options: ParameterOptions = {}) {

@@ -1,12 +1,14 @@
 import { basename, extname } from 'node:path';
 import type { z as Z } from 'zod';
 import { applyOverrides, type ConfigTree, loadRecipe, validateConfig } from '../core/config.js';
+import { NonetError } from '../core/errors.js';
 import { lazily, zod } from '../core/libraries.js';
 import { maxThreads } from '../core/threads.js';
 import {
   bitTransformerSchema as modelConfigSchema,
   resolveBitTransformer as resolveModelConfig,
 } from '../models/index.js';
+import { adapterKeys } from './adapter-keys.js';
 import { optimizerKeys } from './optimizer-keys.js';
 import { scheduleKeys } from './schedule-keys.js';
 import { watchKeys } from './watch-keys.js';
@@ -141,6 +143,7 @@ export const runConfigSchema = lazily(() => {
           .describe('A run, RUN@best or checkpoint whose weights are the start (fine-tuning).'),
       })
       .prefault({}),
+    adapter: adapterKeys(z),
   });
 });
 
@@ -177,5 +180,9 @@ export const withSettings = (tree: ConfigTree, overrides: readonly string[]): Co
 /** The same for a tree that is there already, such as the stored configuration of a run. */
 export const checkConfig = (tree: ConfigTree, source: string, name: string): RunConfig => {
   const config = validateConfig(runConfigSchema(), tree, source);
+  if (config.adapter && config.init.from === undefined) {
+    const message = `${source}: adapter: builds on a trained model: give its run as init.from.`;
+    throw new NonetError('E_CONFIG', message, { source });
+  }
   return { ...config, model: resolveModelConfig(config.model), run: { ...config.run, name: config.run.name ?? name } };
 };

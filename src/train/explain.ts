@@ -4,9 +4,10 @@ import { hostArray, scalar } from '../compile/host-array.js';
 import { NativeExecutor } from '../compile/native/executor.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import { BitTransformer } from '../models/index.js';
+import type { BitTransformer } from '../models/index.js';
 import type { RunConfig } from './config.js';
 import { measuredPeak } from './machine.js';
+import { trainedModel } from './model.js';
 import { stepPlanOf } from './plan.js';
 import { noLimit } from './spike.js';
 import { stepPrograms, trainStateTypes } from './step.js';
@@ -31,7 +32,7 @@ export const explainStep = async (config: RunConfig, { profile = false } = {}): 
   if (!(executor instanceof NativeExecutor)) {
     throw new NonetError('E_PROGRAM', 'only the native engine has a program of kernel calls; see nonet doctor');
   }
-  const model = new BitTransformer(config.model);
+  const model = trainedModel(config);
   const peak = (await measuredPeak())!;
   const bandwidth = (await executor.addon.probe('copy', 0.1, executor.threads, probeBytes)) * 1e9;
   const { calls } = stepPlanOf(model, config).plan;

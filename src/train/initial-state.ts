@@ -1,11 +1,13 @@
-import { findCheckpoint, loadCheckpoint } from '../checkpoint/index.js';
+import { findCheckpoint, loadCheckpoint, type NamedArray } from '../checkpoint/index.js';
 import { compile } from '../compile/compile.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { scalar } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
+import { NonetError } from '../core/errors.js';
 import type { BitTransformer } from '../models/index.js';
 import { initialParameters } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
+import { mergedWeights } from './adapter.js';
 import { writeArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
 import { instructionSet } from './machine.js';
@@ -16,11 +18,16 @@ import { trainStateTypes } from './step.js';
 export const initialState = async (
   model: BitTransformer,
   config: RunConfig,
-  { weights, checkpoint }: SessionStart,
+  { weights, checkpoint, base }: SessionStart & { readonly base?: readonly NamedArray[] },
   warn: (message: string) => void,
 ): Promise<State> => {
   const state = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
+  if (base) writeArrays(state, 'frozen', base, 'the base of the adapters');
   if (checkpoint) {
+    if (checkpoint.state.merged) {
+      const advice = 'start a new run with init.from';
+      throw new NonetError('E_RUN', `a run that was merged from adapters has no optimizer to go on with: ${advice}.`);
+    }
     writeArrays(state, 'parameters', checkpoint.model, 'the checkpoint');
     writeArrays(state, 'optimizer', checkpoint.optimizer, 'the checkpoint');
     const before = (checkpoint.state as { instructionSet?: string }).instructionSet;
@@ -31,13 +38,22 @@ export const initialState = async (
     }
     return state;
   }
-  if (weights) {
-    const folder = await findCheckpoint(weights, { root: config.run.root, warn });
-    const { model: arrays } = await loadCheckpoint(folder, { optimizer: false });
-    writeArrays(state, 'parameters', arrays, folder);
+  if (weights && !base) {
+    const { arrays, source } = await startingWeights(weights, config, warn);
+    writeArrays(state, 'parameters', arrays, source);
     return state;
   }
   return initialize(model, state, config.seed);
+};
+
+/** The weights of `init.from`. */
+export const startingWeights = async (
+  weights: string,
+  config: RunConfig,
+  warn: (message: string) => void,
+): Promise<{ arrays: readonly NamedArray[]; source: string }> => {
+  const source = await findCheckpoint(weights, { root: config.run.root, warn });
+  return { arrays: await mergedWeights(source, await loadCheckpoint(source, { optimizer: false })), source };
 };
 
 /** Draws the first values of all parameters. */

@@ -5,6 +5,7 @@ import { defaultExecutor } from '../compile/default-executor.js';
 import { State } from '../compile/state.js';
 import { BitTransformer } from '../models/index.js';
 import { parameterTypes } from '../nn/index.js';
+import { mergedWeights } from './adapter.js';
 import { writeArrays } from './arrays.js';
 import { checkConfig, type RunConfig } from './config.js';
 
@@ -26,7 +27,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads a run by its name or folder (with `@best` behind it its best checkpoint), or a checkpoint by its folder.
+ * Loads a run, adapters merged, by its name or folder (with `@best` behind it its best checkpoint), or a checkpoint by its folder.
  * Throws `E_RUN` if there is none, `E_CHECKPOINT` if it is damaged or of another model.
  */
 export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Promise<LoadedRun> => {
@@ -35,10 +36,11 @@ export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Pr
     checkpoint === undefined
       ? await findCheckpoint(pathOrName, { root, warn })
       : join(checkpointsFolder((await openRun(pathOrName, root)).path), stepFolder(checkpoint));
-  const { config: tree, model: arrays, step } = await loadCheckpoint(folder);
-  const config = checkConfig(tree, join(folder, 'config.json'), 'run');
+  const content = await loadCheckpoint(folder);
+  const config = checkConfig(content.config, join(folder, 'config.json'), 'run');
+  const arrays = await mergedWeights(folder, content);
   const model = new BitTransformer(config.model);
   const state = State.create(defaultExecutor(), { parameters: parameterTypes(model) });
   writeArrays(state, 'parameters', arrays, folder);
-  return { config, model, state, step, folder };
+  return { config, model, state, step: content.step, folder };
 };

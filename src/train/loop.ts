@@ -24,6 +24,7 @@ import { evaluationPart } from './data.js';
 import { instructionSet } from './machine.js';
 import { cutMetrics, type MetricsRow, openMetrics, readMetrics } from './metrics.js';
 import type { Progress } from './progress.js';
+import { createReconstruction } from './reconstruction.js';
 import type { Score, Scorer } from './score.js';
 import { lossLimit, mostRewinds, reseeded } from './spike.js';
 import type { Stepper } from './stepper.js';
@@ -40,6 +41,8 @@ export interface LoopParts {
   readonly validationBytes: ByteStore;
   readonly scorer: Scorer;
   readonly bytesPerStep: number;
+  /** Hash of the weights that adapters build on. */
+  readonly base?: string;
   /** Where the session begins. */
   readonly course: Course;
 }
@@ -61,11 +64,13 @@ export class Loop {
   stepsRun = 0;
   private metrics;
   private readonly evaluationBytes: ByteStore;
+  private readonly reconstruction;
 
   constructor(private readonly parts: LoopParts) {
     this.course = parts.course;
     this.metrics = openMetrics(parts.run.metricsPath);
-    const { validationBytes, config } = parts;
+    const { validationBytes, config, model } = parts;
+    this.reconstruction = createReconstruction(model, config.data.parity);
     const part = evaluationPart(config, validationBytes);
     this.evaluationBytes = memoryStore(part.read(0, part.length).slice());
   }
@@ -193,13 +198,20 @@ export class Loop {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity });
     const { bitsPerByte, parityCrossEntropy, bytes } = score;
-    if (record) this.metrics.write({ step, validation: { bitsPerByte, parityCrossEntropy, bytes } });
+    if (record) {
+      const reconstructionError = await this.reconstruction(stepper.state, store);
+      const figures = { bitsPerByte, parityCrossEntropy, bytes };
+      this.metrics.write({
+        step,
+        validation: { ...figures, ...(reconstructionError !== undefined && { reconstructionError }) },
+      });
+    }
     progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)`);
     return score;
   }
 
   async save(step: number): Promise<void> {
-    const { run, config, stepper, bytesPerStep } = this.parts;
+    const { run, config, stepper, bytesPerStep, base } = this.parts;
     const best = config.train.keepBest ? this.course.best?.step : undefined;
     this.metrics.sync();
     await saveCheckpoint(
@@ -216,6 +228,7 @@ export class Loop {
           instructionSet: instructionSet(),
           course: plain(this.course),
           ...(best !== undefined && { best }),
+          ...(base !== undefined && { base }),
         },
       },
       { keep: config.train.keepCheckpoints, pinned: pinnedSteps(this.course, config) },

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { NonetError } from '../core/errors.js';
 import { formatBytes } from '../core/format.js';
-import { BitTransformer } from '../models/index.js';
+import type { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
 import type { RunConfig } from './config.js';
@@ -10,6 +10,7 @@ import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } 
 import { modelFlops } from './flops.js';
 import { horizonOf } from './learning-rate.js';
 import { measuredPeak } from './machine.js';
+import { trainedModel } from './model.js';
 import { stepPrograms, trainStateTypes } from './step.js';
 
 /** Time and memory of a run, before it starts. */
@@ -61,7 +62,7 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
 
 /** `stepPlan` with the expected time from the machine's measured speed, and what the user should know before starting. */
 export const planRun = async (config: RunConfig) => {
-  const model = new BitTransformer(config.model);
+  const model = trainedModel(config);
   const plan = stepPlan(model, config);
   const peak = await measuredPeak();
   const secondsPerStep = peak === undefined ? null : plan.flopsPerStep / (peak * usualShare);

@@ -3,8 +3,8 @@ import { hostArray } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { type ByteStore, bitWeights, evaluationWindows } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
-import { bind } from '../nn/index.js';
-import type { Tensor, Tree } from '../tensor/index.js';
+import { bind, joinParameters, type ParameterState } from '../nn/index.js';
+import type { Tensor } from '../tensor/index.js';
 
 /** How well a model predicts some bytes. */
 export interface Score {
@@ -39,8 +39,8 @@ const positionsPerCall = 4096;
 export const createScorer = (model: BitTransformer): Scorer => {
   const { contextLength, bitsPerPatch } = model.config;
   const rows = Math.max(1, Math.min(64, Math.floor(positionsPerCall / contextLength)));
-  const costs: Compiled = compile((state: { parameters: Tree<Tensor> }, batch: { inputs: Tensor; targets: Tensor }) =>
-    bind(model, state.parameters, () => model.bitCosts(batch.inputs, batch.targets, {})),
+  const costs: Compiled = compile((state: ParameterState, batch: { inputs: Tensor; targets: Tensor }) =>
+    bind(model, joinParameters(state), () => model.bitCosts(batch.inputs, batch.targets, {})),
   );
   return async (state, store, options) => {
     const { parity, stride } = options;

@@ -1,15 +1,22 @@
 import { join } from 'node:path';
-import { type CheckpointContent, type RunFolder, savedSteps, writeRunConfig } from '../checkpoint/index.js';
+import {
+  type CheckpointContent,
+  type NamedArray,
+  type RunFolder,
+  savedSteps,
+  writeRunConfig,
+} from '../checkpoint/index.js';
 import { writesBytes } from '../generate/index.js';
-import { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
+import { keepBase, readBase } from './adapter.js';
 import type { RunConfig } from './config.js';
 import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
 import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
-import { initialState } from './initial-state.js';
+import { initialState, startingWeights } from './initial-state.js';
 import { Loop, plain, SAMPLES_FILE } from './loop.js';
 import { measuredPeak } from './machine.js';
 import { cutMetrics, readMetrics } from './metrics.js';
+import { trainedModel } from './model.js';
 import { requireFits, stepPlan } from './plan.js';
 import { createProgress } from './progress.js';
 import { createScorer, type Score } from './score.js';
@@ -51,7 +58,7 @@ export interface SessionStart {
 export const runSession = async (run: RunFolder, start: SessionStart, options: TrainOptions): Promise<TrainResult> => {
   const began = performance.now();
   const { warn = () => {} } = options;
-  const model = new BitTransformer(start.config.model);
+  const model = trainedModel(start.config);
   // Planning traces the whole step, so it is done once.
   const { bytesPerStep, flopsPerStep, ...plan } = stepPlan(model, start.config);
   requireFits(plan);
@@ -69,13 +76,15 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     start.config.train.minutes && !start.checkpoint
       ? await withStepsFor(start.config.train.minutes, model, start.config, batcherOf)
       : withEpochs(start.config, batcherOf);
-  const state = await initialState(model, config, start, warn);
+  const base = config.adapter && (await adapterBase(run, start, warn));
+  const state = await initialState(model, config, { ...start, base }, warn);
   const stepper = createStepper(model, config, batcherOf, state);
 
   const from = start.checkpoint?.step ?? 0;
   await cutMetrics(run.metricsPath, from);
   await cutMetrics(join(run.path, SAMPLES_FILE), from);
   await writeRunConfig(run, plain(config));
+  const baseHash = base && (start.checkpoint?.state.base ?? (await keepBase(run.path, base)));
   const progress = options.stream
     ? createProgress({
         steps: config.train.steps,
@@ -95,6 +104,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     validationBytes,
     scorer: createScorer(model),
     bytesPerStep,
+    ...(baseHash !== undefined && { base: String(baseHash) }),
     course: await anchored(run, from, config, courseOf(start.checkpoint?.state ?? {})),
   });
   try {
@@ -131,6 +141,14 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     dataset.close();
   }
 };
+
+/** The frozen weights below the adapters of a run: those it has kept, or at its start those of `init.from`. */
+const adapterBase = async (
+  run: RunFolder,
+  { config, checkpoint }: SessionStart,
+  warn: (message: string) => void,
+): Promise<readonly NamedArray[]> =>
+  checkpoint ? readBase(run.path, checkpoint.state) : (await startingWeights(config.init.from!, config, warn)).arrays;
 
 /** A run that was not told before to go back at spikes may have lost the checkpoint to go back to: it has the present one. */
 const anchored = async (run: RunFolder, from: number, config: RunConfig, course: Course): Promise<Course> => {

@@ -1,6 +1,6 @@
 import { type Compiled, compile } from '../compile/compile.js';
 import type { BitTransformer } from '../models/index.js';
-import { bind, parameterTypes } from '../nn/index.js';
+import { bind, joinParameters, splitParameterTypes } from '../nn/index.js';
 import { type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
 import {
   add,
@@ -37,6 +37,8 @@ export interface StepInputs {
 
 interface TrainState {
   readonly parameters: Tree<Tensor>;
+  /** Those that adapters build on. */
+  readonly frozen?: Tree<Tensor>;
   /** Missing where nothing is kept, as with plain SGD: a tree without leaves is none. */
   readonly optimizer?: OptimizerState<Tensor> & ClippingState<Tensor>;
   /** Sums over micro-batches; only with accumulation. */
@@ -50,9 +52,13 @@ export const trainStateTypes = (
   accumulation: number,
   options: OptimizerConfig & ClippingConfig = {},
 ): Tree<TensorType> => {
-  const parameters = parameterTypes(model);
+  const { trained: parameters, frozen } = splitParameterTypes(model);
   const kept = optimizerStateTypes(stepOptimizer(model, options), parameters);
-  const state = { parameters, optimizer: { ...kept, ...clippingStateTypes(options) } as Tree<TensorType> };
+  const state = {
+    parameters,
+    ...(frozen && { frozen }),
+    optimizer: { ...kept, ...clippingStateTypes(options) } as Tree<TensorType>,
+  };
   return accumulation > 1 ? { ...state, gradients: parameters, lossSum: { shape: [], dtype: 'f32' } } : state;
 };
 
@@ -84,7 +90,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   const gradientsOf = (state: TrainState, { patches, seed, step }: StepInputs) => {
     const random: RandomSource = { seed, step };
     const losses = (parameters: Tree<Tensor>) =>
-      bind(model, parameters, () => lossesOf(model, patches, random, options));
+      bind(model, joinParameters({ ...state, parameters }), () => lossesOf(model, patches, random, options));
     const [[loss, payloadLoss], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
     return { loss, payloadLoss, gradients };
   };
@@ -137,7 +143,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     gradients: compile((state: TrainState, inputs: StepInputs) => gradientsOf(state, inputs)),
     losses: compile((state: TrainState, { patches, seed, step }: StepInputs) => {
       const losses = () => lossesOf(model, patches, { seed, step }, options);
-      const [loss, payloadLoss] = bind(model, state.parameters, losses);
+      const [loss, payloadLoss] = bind(model, joinParameters(state), losses);
       return { loss, payloadLoss };
     }),
     clear: compile((state: TrainState) => ({ state: clearedSums(state) }), { donate: 'state' }),

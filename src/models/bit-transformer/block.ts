@@ -25,13 +25,14 @@ export class Block {
   readonly dropout: Dropout;
 
   constructor(config: BitTransformerConfig) {
-    const { dModel: width, heads, feedForward: inner, activation, biases, layers, chunkSize, overlap } = config;
+    const { dModel: width, heads, feedForward: inner, activation, biases, layers, rank } = config;
+    const { chunkSize, overlap } = config;
     // 2 * layers branches add to the stream; its variance should not grow with their number (GPT-2).
     const residualDeviation = 0.02 / Math.sqrt(2 * layers);
     this.attentionNorm = newNorm(config);
-    this.attention = new CausalSelfAttention({ width, heads, biases, residualDeviation, chunkSize, overlap });
+    this.attention = new CausalSelfAttention({ width, heads, biases, residualDeviation, chunkSize, overlap, rank });
     this.feedForwardNorm = newNorm(config);
-    this.feedForward = new FeedForward({ width, inner, activation, biases, residualDeviation });
+    this.feedForward = new FeedForward({ width, inner, activation, biases, residualDeviation, rank });
     this.dropout = new Dropout(config.dropout);
   }
 

@@ -32,6 +32,13 @@ export const bitTransformerSchema = lazily(() => {
     tiedHead: z.boolean().optional().describe('Whether head vectors are made from the embeddings under each node'),
     biases: z.boolean().optional().describe('Whether products and norms have a bias'),
     dropout: z.number().min(0).lt(1).optional().describe('Share of activations dropped in training'),
+    rank: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Inner width of the products of blocks, as two thin matrices each (low-rank layers); 0: whole matrices',
+      ),
     recompute: z
       .enum(['none', 'block', 'segment'])
       .optional()

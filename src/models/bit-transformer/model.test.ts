@@ -52,6 +52,7 @@ const variants: [string, BitTransformerOptions][] = [
   ['flat bits', { ...tiny, bitsPerPatch: 1 }],
   ['flat bits, tied head', { ...tiny, bitsPerPatch: 1, tiedHead: true }],
   ['classic', { ...tiny, preset: 'classic', bitsPerPatch: 1 }],
+  ['low-rank layers', { ...tiny, rank: 3 }],
   ['reversible streams', { ...tiny, reversible: true }],
   ['reversible streams, recomputed branches', { ...tiny, reversible: true, recompute: 'block' }],
   ['chunks, of which two blocks see all', { ...tiny, chunkSize: 3, overlap: 2 }],

@@ -17,7 +17,7 @@ import { Block, type Norm, newNorm } from './block.js';
 import { type BitTransformerConfig, type BitTransformerOptions, resolveBitTransformer } from './config.js';
 import { cacheTypes, type Decoded, decode } from './decode.js';
 import { Positions } from './positions.js';
-import { runBlocks } from './run-blocks.js';
+import { reconstructionError, runBlocks } from './run-blocks.js';
 import { bitCosts, ClassicHead, errorLogits, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
 
 export interface ForwardOptions {
@@ -104,6 +104,16 @@ export class BitTransformer {
     const { added, rotation } = scope('positions', () => this.positions.first(vectors.shape[1]!));
     const x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
     return this.predict(runBlocks(this, x, { rotation, random }));
+  }
+
+  /**
+   * What a reversible model loses when it rebuilds the values of its layers from those of the last one, as its backward pass
+   * does: largest error of the embedding over its largest value, for inputs i32 [B, C]; an f32 scalar.
+   */
+  reconstructionError(inputs: Tensor): Tensor {
+    const { added, rotation } = this.positions.first(inputs.shape[1]!);
+    const vectors = this.embed(inputs);
+    return reconstructionError(this, added ? add(vectors, added) : vectors, { rotation });
   }
 
   /** ln of the probability of every patch value: nodes [n, N] to [n, 2^P]. */

@@ -35,6 +35,7 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
     { ...small, positions: 'learned', activation: 'reluSquared', bitsPerPatch: 9 },
   ],
   ['classic', { ...small, preset: 'classic' }],
+  ['low-rank layers', { ...small, rank: 8 }],
   ['reversible', { ...small, reversible: true }],
   ['chunks', { ...small, chunkSize: 4, overlap: 2 }],
 ])('the native engine runs %s', (_, options) => {

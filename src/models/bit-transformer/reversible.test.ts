@@ -84,4 +84,16 @@ describe('model.reversible', () => {
   });
 });
 
+describe('reconstructionError', () => {
+  it('is the rounding of the sums, and grows with what the layers add', async () => {
+    const model = modelOf({ layers: 6 });
+    const inputs = hostArray((patches.data as Int32Array).slice(0, 64), [1, 64]);
+    const errorOf = compile((p: Tree<Tensor>, x: Tensor) => bind(model, p, () => model.reconstructionError(x)));
+    const parameters = await parametersOf(model);
+    const error = (await errorOf(parameters, inputs)).item();
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(1e-4);
+  });
+});
+
 const meanOf = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5);

@@ -1,6 +1,17 @@
 import type { Rotation } from '../../nn/index.js';
-import { type RandomSource, scope, type Tensor } from '../../tensor/index.js';
-import { type Branch, recompute, reversible } from '../../transform/index.js';
+import {
+  abs,
+  div,
+  elementCount,
+  max,
+  maximum,
+  type RandomSource,
+  reshape,
+  scope,
+  sub,
+  type Tensor,
+} from '../../tensor/index.js';
+import { type Branch, couple, recompute, reversible, type Streams, uncouple } from '../../transform/index.js';
 import type { BitTransformerConfig } from './config.js';
 import type { BitTransformer } from './model.js';
 import { addBranches, closeStreams, openStreams, type Residual } from './streams.js';
@@ -55,6 +66,21 @@ const runCoupled = ({ blocks, config }: BitTransformer, start: Residual, sources
       ),
     start,
   );
+};
+
+/**
+ * How far the embedding x that a reversible model rebuilds from the outputs of its last block is from the true one: the
+ * largest difference over the largest value, an f32 scalar.
+ */
+export const reconstructionError = ({ blocks }: BitTransformer, x: Tensor, sources: Sources): Tensor => {
+  const branches = blocks.map(
+    (block) => [(y: Tensor) => block.attend(y, sources), (y: Tensor) => block.feed(y, sources.random)] as const,
+  );
+  const outputs = branches.reduce<Streams>((streams, [f, g]) => couple(f, g, streams), [x, x]);
+  const rebuilt = branches.reduceRight<Streams>((streams, [f, g]) => uncouple(f, g, streams), outputs);
+  const largest = (y: Tensor): Tensor => max(reshape(abs(y), [elementCount(y.shape)]));
+  const error = rebuilt.map((y) => largest(sub(y, x))).reduce((a, b) => maximum(a, b));
+  return div(error, largest(x));
 };
 
 /**
