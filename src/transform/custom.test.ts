@@ -70,6 +70,23 @@ describe.each([reference, native])('customGradient ($name)', (executor) => {
     expect([...custom.w.data]).toEqual([...plain.w.data]);
   });
 
+  it('gives them inside of recompute, too', async () => {
+    const wrapped = (w: Tensor) =>
+      customGradient(
+        (x) => [tanh(mul(x!, w))],
+        ({ inputs, cotangents }) => vjp((x) => [tanh(mul(x!, w))], ...inputs).pullback(cotangents),
+      );
+    const plain = compile((w: Tensor, x: Tensor) => grad((v: Tensor) => sum(wrapped(v)(x)[0]!))(w), { executor });
+    const again = compile(
+      (w: Tensor, x: Tensor) => grad((v: Tensor) => sum(recompute((y) => wrapped(v)(y!))(x)[0]!))(w),
+      { executor },
+    );
+    const args = [f64(1, 0.5, -0.7), f64(0.3, -1, 2)] as const;
+    const expected = [...(await plain(...args)).data];
+    expect(expected.every((value) => value !== 0)).toBe(true);
+    expect([...(await again(...args)).data]).toEqual(expected);
+  });
+
   it('is differentiated again through the ops of its rule', async () => {
     // The rule says 3 x^2 dy, whatever the function is.
     const odd = customGradient(

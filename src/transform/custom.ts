@@ -57,8 +57,9 @@ export const customGradient =
     f: (...inputs: Tensor[]) => readonly Tensor[],
     backwardRule: (context: BackwardContext) => Cotangents | readonly (Tensor | null)[],
   ): ((...inputs: Tensor[]) => readonly Tensor[]) =>
-  (...inputs) =>
-    callRegion(traceRegion(f, inputs), inputs, (context) => {
+  (...inputs) => {
+    const region = traceRegion(f, inputs);
+    return callRegion(region, inputs, (context, captured) => {
       // What the rule computes again must not be merged with the forward pass: its values would be kept for it.
       const again = { fence: traceContext().graph.newFence(), recomputed: true };
       const result = withContext(again, () => backwardRule(context));
@@ -67,8 +68,14 @@ export const customGradient =
         const counts = `${cotangents.inputs.length} cotangents for ${inputs.length} inputs`;
         throw new NonetError('E_TRACE', `customGradient: the backward function returned ${counts}`);
       }
-      return cotangents;
+      // The rule knows what it captured as it was traced; a copy of the call, as in `recompute`, stands on copies of that.
+      const ofCaptured = region.captured.flatMap((tensor, i) => {
+        const cotangent = cotangents.captured?.get(tensor);
+        return cotangent ? [[captured[i]!, cotangent] as const] : [];
+      });
+      return { ...cotangents, captured: new Map(ofCaptured) };
     });
+  };
 
 /** `f(...inputs)` and the function that pulls cotangents of its outputs back to its inputs and captured values. */
 export const vjp = (
