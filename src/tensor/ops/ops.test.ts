@@ -1,192 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { NonetError } from '../../core/errors.js';
-import { unitInterval } from '../../core/random.js';
 import { backward } from '../../transform/backward.js';
 import type { Attributes, Tensor } from '../graph.js';
 import { apply } from '../op.js';
-import { type DType, elementCount, isFloat, type ReferenceArray } from '../types.js';
+import { elementCount, isFloat, type ReferenceArray } from '../types.js';
 import { array, evaluateFunction } from './evaluate-graph.js';
 import { allOps } from './index.js';
-
-/** An operand: its shape, and where it is not f64 in -2 .. 2 its dtype and range. */
-interface Operand {
-  readonly shape: readonly number[];
-  readonly dtype?: DType;
-  readonly range?: readonly [number, number];
-}
-
-interface Example {
-  readonly operands: readonly Operand[];
-  readonly attributes?: Attributes;
-}
-
-const x = (...shape: number[]): Operand => ({ shape });
-const within = (low: number, high: number, ...shape: number[]): Operand => ({ shape, range: [low, high] });
-/** Integers from 0 up to, without, `bound`. */
-const index = (bound: number, ...shape: number[]): Operand => ({ shape, dtype: 'i32', range: [0, bound] });
-const bool = (...shape: number[]): Operand => ({ shape, dtype: 'bool', range: [0, 2] });
-const f32 = (low: number, high: number, ...shape: number[]): Operand => ({ shape, dtype: 'f32', range: [low, high] });
-
-const unary: Example[] = [{ operands: [x(2, 3)] }, { operands: [x()] }];
-const positive: Example[] = [{ operands: [within(0.2, 3, 2, 3)] }];
-const pair: Example[] = [
-  { operands: [x(2, 3), x(2, 3)] },
-  { operands: [x(2, 1, 3), x(4, 1)] },
-  { operands: [x(), x(3)] },
-];
-const integers: Example[] = [{ operands: [index(1000, 2, 3), index(30, 3)] }];
-const shared = { transposeA: false, transposeB: false };
-const flags = { causal: false, scale: 0.6, chunkSize: 0, overlap: 0, keyLength: false, queryOffset: false };
-const qkv = [x(2, 3, 2, 4), x(2, 5, 2, 4), x(2, 5, 2, 4)];
-const attentions: Example[] = [
-  { operands: qkv, attributes: flags },
-  { operands: qkv, attributes: { ...flags, causal: true } },
-  { operands: qkv, attributes: { ...flags, chunkSize: 2, overlap: 1 } },
-  { operands: [...qkv, index(6, 2)], attributes: { ...flags, keyLength: true } },
-  {
-    operands: [...qkv, index(6, 2), index(3, 2)],
-    attributes: { ...flags, causal: true, keyLength: true, queryOffset: true },
-  },
-  {
-    operands: [...qkv, index(3, 2)],
-    attributes: { ...flags, causal: true, chunkSize: 2, overlap: 1, queryOffset: true },
-  },
-];
-
-const examples: Readonly<Record<string, readonly Example[]>> = {
-  input: [],
-  constant: [
-    { operands: [], attributes: { shape: [2, 3], dtype: 'f32', value: 0.5 } },
-    { operands: [], attributes: { shape: [2], dtype: 'i32', data: Float64Array.of(4, 5) } },
-  ],
-  neg: unary,
-  abs: unary,
-  exp: unary,
-  log: positive,
-  log1p: [{ operands: [within(-0.8, 3, 6)] }],
-  sqrt: positive,
-  rsqrt: positive,
-  reciprocal: positive,
-  tanh: unary,
-  sigmoid: unary,
-  sin: unary,
-  cos: unary,
-  floor: [{ operands: [within(0.1, 0.9, 4)] }],
-  softplus: unary,
-  gelu: unary,
-  geluGradient: pair,
-  isFinite: unary,
-  logicalNot: [{ operands: [bool(3)] }],
-  cast: [
-    { operands: [x(3)], attributes: { dtype: 'f32' } },
-    { operands: [x(3)], attributes: { dtype: 'i32' } },
-    { operands: [bool(3)], attributes: { dtype: 'f64' } },
-  ],
-  add: pair,
-  sub: pair,
-  mul: pair,
-  div: [{ operands: [x(2, 3), within(0.5, 2, 3)] }, { operands: [x(3), within(0.5, 2, 2, 3)] }],
-  maximum: pair,
-  minimum: pair,
-  pow: [{ operands: [within(0.3, 2, 2, 3), x(3)] }],
-  multiplyAdd: [{ operands: [x(2, 3), x(3), x(2, 1)] }, { operands: [x(4), x(4), x(4)] }],
-  less: pair,
-  lessEqual: pair,
-  equal: pair,
-  select: [{ operands: [bool(2, 3), x(2, 3), x(3)] }, { operands: [bool(3), x(), x(2, 3)] }],
-  bitAnd: integers,
-  bitOr: integers,
-  bitXor: integers,
-  shiftLeft: integers,
-  shiftRight: integers,
-  randomUniform: [{ operands: [index(99), index(99)], attributes: { shape: [3, 2], stream: 1 } }],
-  randomNormal: [{ operands: [index(99), index(99)], attributes: { shape: [3, 2], stream: 1 } }],
-  sum: [
-    { operands: [x(2, 3, 4)], attributes: { axes: [1, 2], keepDims: false } },
-    { operands: [x(2, 3, 4)], attributes: { axes: [0, 1], keepDims: true } },
-    { operands: [x(2, 3)], attributes: { axes: [0, 1], keepDims: false } },
-  ],
-  max: [
-    { operands: [x(2, 3, 4)], attributes: { axes: [1, 2], keepDims: false } },
-    { operands: [x(2, 3)], attributes: { axes: [1], keepDims: true } },
-  ],
-  argmax: [{ operands: [x(2, 3, 4)] }],
-  alias: unary,
-  stopGradient: [{ operands: [x(3)] }],
-  reshape: [{ operands: [x(2, 6)], attributes: { shape: [3, 4] } }],
-  split: [
-    { operands: [x(2, 5)], attributes: { sizes: [2, 3], axis: 1 } },
-    { operands: [x(5, 2)], attributes: { sizes: [1, 0, 4], axis: 0 } },
-  ],
-  concat: [
-    { operands: [x(2, 2), x(2, 3)], attributes: { axis: 1 } },
-    { operands: [x(2, 2, 2), x(2, 1, 2), x(2, 3, 2)], attributes: { axis: 1 } },
-  ],
-  slice: [{ operands: [x(3, 5, 2)], attributes: { axis: 1, start: 1, end: 4 } }],
-  pad: [{ operands: [x(3, 2, 2)], attributes: { axis: 1, before: 1, after: 2 } }],
-  transpose: [{ operands: [x(2, 3, 4)], attributes: { permutation: [2, 0, 1] } }],
-  broadcastTo: [{ operands: [x(2, 1, 3)], attributes: { shape: [4, 2, 5, 3] } }],
-  matmul: [
-    { operands: [x(2, 3), x(3, 4)], attributes: shared },
-    { operands: [x(2, 3, 5), x(4, 5)], attributes: { transposeA: false, transposeB: true } },
-    { operands: [x(2, 5, 3), x(5, 4)], attributes: { transposeA: true, transposeB: false } },
-    { operands: [x(2, 5, 3), x(4, 5)], attributes: { transposeA: true, transposeB: true } },
-    { operands: [x(2, 2, 3, 4), x(2, 2, 4, 3)], attributes: shared },
-    { operands: [x(2, 5, 3), x(2, 4, 5)], attributes: { transposeA: true, transposeB: true } },
-    { operands: [x(2, 3, 5), x(2, 4, 5)], attributes: { transposeA: false, transposeB: true } },
-    { operands: [x(5, 3), x(5, 4)], attributes: { transposeA: true, transposeB: false } },
-  ],
-  gather: [{ operands: [x(4, 3), index(4, 2, 3)] }],
-  scatterAdd: [{ operands: [index(4, 2, 3), x(2, 3, 2)], attributes: { rows: 4 } }],
-  takeAlong: [{ operands: [x(2, 3, 5), index(5, 2, 3, 2)] }],
-  putAlong: [{ operands: [index(4, 2, 3), x(2, 3)], attributes: { columns: 4 } }],
-  updateRows: [{ operands: [x(2, 4, 3), x(2, 2, 3), index(4, 2)] }],
-  attention: attentions,
-  attentionGradient: attentions.map(({ operands, attributes }) => ({
-    operands: [...operands.slice(0, 3), x(2, 3, 2, 4), within(1, 3, 2, 2, 3), x(2, 3, 2, 4), ...operands.slice(3)],
-    attributes: attributes!,
-  })),
-  rotary: [
-    { operands: [x(2, 3, 2, 4), x(1, 3, 2), x(1, 3, 2)] },
-    { operands: [x(2, 3, 1, 6), x(2, 3, 3), x(2, 3, 3)] },
-  ],
-  sample: [{ operands: [f32(-5, 0, 3, 4), f32(0, 1, 3), f32(0.5, 0.9, 3)] }],
-  guard: [{ operands: [bool()], attributes: { code: 'x' } }],
-  merge: [{ operands: [bool(), x(2), x(3), x(2), x(3)], attributes: { block: 1 } }],
-};
+import {
+  bool,
+  cases,
+  examples,
+  f32,
+  firstDifference,
+  flags,
+  index,
+  type Operand,
+  qkv,
+  shared,
+  valuesOf,
+  x,
+} from './test-support.js';
 
 /** Operands that the definition says are constants to the gradient. */
 const withoutFlow: Readonly<Record<string, readonly number[]>> = { rotary: [1, 2] };
 const withoutGradient = ['updateRows', 'merge'];
 
-const valuesOf = (operand: Operand, seed: number): ReferenceArray => {
-  const { shape, dtype = 'f64', range: [low, high] = [-2, 2] } = operand;
-  const data = Float64Array.from(
-    { length: elementCount(shape) },
-    (_, i) => low + (high - low) * unitInterval(7, seed, i),
-  );
-  return array(isFloat(dtype) ? data : data.map(Math.floor), shape, dtype);
-};
-
-const cases = allOps.flatMap((op) =>
-  (examples[op.name] ?? []).map((example, i) => {
-    const arrays = example.operands.map((operand, seed) => valuesOf(operand, seed + 10 * i));
-    const types = example.operands.map(({ shape, dtype = 'f64' }) => `${dtype}[${shape}]`).join(' ');
-    return { op, arrays, attributes: example.attributes ?? {}, title: `${op.name} ${types}` };
-  }),
-);
+const closeTo = (got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void =>
+  expect(firstDifference(got, expected, tolerance)).toBeUndefined();
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
-
-const closeTo = (got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void => {
-  expect(got.length).toBe(expected.length);
-  for (let i = 0; i < got.length; i++) {
-    if (Object.is(got[i], expected[i])) continue;
-    expect(Math.abs(got[i]! - expected[i]!), `element ${i}: ${got[i]}, expected ${expected[i]}`).toBeLessThanOrEqual(
-      tolerance * Math.max(1, Math.abs(expected[i]!)),
-    );
-  }
-};
 
 describe('the list of ops', () => {
   it('has an example of every op here, and no name twice', () => {
