@@ -56,7 +56,10 @@ const identity = (node: Node, operands: readonly Tensor[]): readonly Tensor[] | 
       return [first];
     case 'customCall':
       return operands.slice(0, node.outputs.length);
-    case 'reshape':
+    case 'reshape': {
+      const base = sourceOfReshapes(first);
+      return sameShape(base.shape, node.outputs[0]!.shape) ? [base] : undefined;
+    }
     case 'broadcastTo':
     case 'cast':
       return first.dtype === node.outputs[0]!.dtype && sameShape(first.shape, node.outputs[0]!.shape)
@@ -65,6 +68,13 @@ const identity = (node: Node, operands: readonly Tensor[]): readonly Tensor[] | 
     default:
       return undefined;
   }
+};
+
+/** The value whose elements, in the same order, a chain of reshapes shows. */
+const sourceOfReshapes = (tensor: Tensor): Tensor => {
+  let source = tensor;
+  while (source.node.op.name === 'reshape') source = source.node.inputs[0]!;
+  return source;
 };
 
 const attributeKey = (node: Node, numberOf: (thing: unknown) => number): string => {
