@@ -25,4 +25,13 @@ export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/eval
 export { type LoadedRun, loadRun } from './train/load.js';
 export { planRun } from './train/plan.js';
 export { resume, type TrainOptions, type TrainResult, train } from './train/trainer.js';
-export { customGradient, grad, recompute, valueAndGrad, vjp } from './transform/index.js';
+export {
+  type Axes,
+  customGradient,
+  grad,
+  recompute,
+  type VmapOptions,
+  valueAndGrad,
+  vjp,
+  vmap,
+} from './transform/index.js';

@@ -46,6 +46,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   /** Parent of each conditional block; block 0 is the program itself. A `merge` node names its block and condition. */
   readonly blockParents: number[] = [0];
+  /** Guards of functions that were only traced for others to be made after them (`vmap`): they end nothing. */
+  readonly patternGuards = new Set<Node>();
   private nextStream = 0;
   private nextFence = 1;
 

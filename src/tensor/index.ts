@@ -10,7 +10,16 @@ export {
   withContext,
   withExtent,
 } from './graph.js';
-export { apply, type Cost, type CotangentChannel, defineOp, type OpDefinition, type OpKind } from './op.js';
+export {
+  apply,
+  type Cost,
+  type CotangentChannel,
+  defineOp,
+  type Examples,
+  type Mapped,
+  type OpDefinition,
+  type OpKind,
+} from './op.js';
 export * from './ops/index.js';
 export { type Tree, type TreeLeaf, treeLeaves, treeMap } from './tree.js';
 export * from './types.js';

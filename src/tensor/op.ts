@@ -13,6 +13,17 @@ export interface CotangentChannel {
   readonly name: string;
 }
 
+/** An operand for many examples at once: stacked along `axis`, or one that all of them share, whose `axis` is null. */
+export interface Mapped {
+  readonly tensor: Tensor;
+  readonly axis: number | null;
+}
+
+/** What a batching rule is told of the examples. */
+export interface Examples {
+  readonly size: number;
+}
+
 /**
  * One primitive of the closed set, declared in one file: shape rule, gradient, batching rule, reference evaluation, cost.
  * `A` is the type of its attributes, which are plain JSON data.
@@ -32,13 +43,13 @@ export interface OpDefinition<A extends Attributes = Attributes> {
    * the op does not depend on an input smoothly). Without it the decomposition is differentiated instead.
    */
   gradient?(node: Node & { attributes: A }, cotangents: readonly (Tensor | null)[]): readonly (Tensor | null)[];
-  /** Batching rule: inputs with the axis moved to the front where `batched[i]`; returns outputs batched at the front. */
-  batch?(
-    inputs: readonly Tensor[],
-    batched: readonly boolean[],
-    attributes: A,
-    axis: { size: number; name?: string },
-  ): readonly Tensor[];
+  /**
+   * Batching rule: the op on many examples at once. At least one operand is mapped; the rule chooses along which axis the
+   * results are, which should be where the operands already lie.
+   */
+  batch?(inputs: readonly Mapped[], attributes: A, examples: Examples): readonly Mapped[];
+  /** The op gives every example numbers of its own even where all operands are shared. */
+  readonly draws?: boolean;
   /** Plain evaluation in float64: the oracle that every kernel is compared with. */
   evaluate(inputs: readonly ReferenceArray[], attributes: A, outputs: readonly TensorType[]): readonly ReferenceArray[];
   cost?(inputs: readonly TensorType[], outputs: readonly TensorType[], attributes: A): Cost;

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { compile } from '../compile/compile.js';
 import { defaultExecutor } from '../compile/default-executor.js';
-import { hostArray, scalar } from '../compile/host-array.js';
+import { hostArray, scalar, zeros } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
 import { BitTransformer } from '../models/index.js';
+import { matmul, type Tensor } from '../tensor/index.js';
+import { vmap } from '../transform/index.js';
 import { modelFlops } from './flops.js';
 import { stepPrograms, trainStateTypes } from './step.js';
 
@@ -32,5 +35,12 @@ describe('modelFlops', () => {
   it('leaves out what a backward pass computes again', () => {
     expect(flopsOf('block')).toBe(flopsOf('none'));
     expect(flopsOf('segment')).toBe(flopsOf('none'));
+  });
+
+  it('leaves out what was traced only as a pattern for others', () => {
+    const product = (x: Tensor, w: Tensor): Tensor => matmul(x, w);
+    const [x, w] = [zeros({ shape: [5, 4, 3], dtype: 'f32' }), zeros({ shape: [3, 6], dtype: 'f32' })];
+    const flops = (f: typeof product): number => modelFlops(compile(f).plan(x, w).program);
+    expect(flops(vmap(product, { inAxes: [0, null] }))).toBe(flops(product));
   });
 });

@@ -13,13 +13,13 @@ export interface BackwardContext {
   readonly cotangents: readonly (Tensor | null)[];
 }
 
-type Rule = (context: BackwardContext, captured: readonly Tensor[]) => Cotangents;
+export type Rule = (context: BackwardContext, captured: readonly Tensor[]) => Cotangents;
 
 /**
  * The values of a function with a gradient rule of its own: an identity on the values, with the arguments and captured
  * values lifted to operands, so that cotangents go to them and not through the function's nodes.
  */
-const customCall = defineOp({
+export const customCall = defineOp({
   name: 'customCall',
   summary: 'Values of a function whose gradient is given by a rule; an identity once differentiated.',
   operands: ['values...', 'inputs...', 'captured...'],

@@ -83,6 +83,7 @@ export const copyRegion = (
     const context = { ...traceContext(), scope, block: blockOf(node.block), extent: extent && copied(extent) };
     const own = op.name === 'merge' ? { ...attributes, block: blockOf(attributes.block as number) } : attributes;
     const copy = graph.add(op, node.inputs.map(copied), own, node.outputs, context);
+    if (graph.patternGuards.has(node)) graph.patternGuards.add(copy);
     node.outputs.forEach((output, i) => copies.set(output, copy.outputs[i]!));
   }
   return {

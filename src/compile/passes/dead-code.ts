@@ -15,6 +15,7 @@ export const liveNodes = (program: Program): Set<Node> => {
   };
   for (const input of program.inputs) mark(input.tensor.node);
   for (const output of program.outputs) mark(output.tensor.node);
-  for (const node of program.graph.nodes) if (node.op.name === 'guard') mark(node);
+  const { nodes, patternGuards } = program.graph;
+  for (const node of nodes) if (node.op.name === 'guard' && !patternGuards.has(node)) mark(node);
   return live;
 };

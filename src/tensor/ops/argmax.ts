@@ -10,6 +10,7 @@ import {
   single,
   streamingCost,
 } from './define.js';
+import { atAxis } from './mapped.js';
 
 export const argmaxOp = primitive<NoAttributes>({
   name: 'argmax',
@@ -31,6 +32,10 @@ export const argmaxOp = primitive<NoAttributes>({
       out.data[row] = best;
     }
     return [out];
+  },
+  batch: ([x], _, examples) => {
+    const axis = Math.min(x!.axis!, x!.tensor.shape.length - 2); // not behind the elements that are compared
+    return [{ tensor: argmax(atAxis(x!, axis, examples)), axis }];
   },
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(inputs[0]!.shape)),
 });

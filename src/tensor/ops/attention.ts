@@ -1,6 +1,7 @@
 import type { Tensor } from '../graph.js';
 import { apply } from '../op.js';
 import { type ReferenceArray, sameShape, type TensorType } from '../types.js';
+import { batchAttention, headsAxes, logSumAxes } from './attention-batch.js';
 import { forwardPrimitives, gradientPrimitives } from './attention-primitives.js';
 import { backwardReference, forwardReference } from './attention-reference.js';
 import {
@@ -11,7 +12,7 @@ import {
   type Extents,
   extentsOf,
 } from './attention-shapes.js';
-import { checkDType, floats, primitive, streamingCost, type Three } from './define.js';
+import { checkDType, floats, type Primitive, primitive, streamingCost, type Three } from './define.js';
 import { constant } from './leaves.js';
 
 const attributeNames = ['causal', 'scale', 'chunkSize', 'overlap', 'keyLength', 'queryOffset'] as const;
@@ -45,7 +46,7 @@ const infer = (
   return sizes;
 };
 
-export const attentionGradientOp = primitive<AttentionAttributes>({
+export const attentionGradientOp: Primitive<AttentionAttributes> = primitive<AttentionAttributes>({
   name: 'attentionGradient',
   summary: 'Gradient of attention: dq, dk, dv from the operands, the result, its log sums and dO.',
   operands: ['q', 'k', 'v', 'o', 'logSumExp', 'dO', 'keyLength?', 'queryOffset?'],
@@ -66,6 +67,11 @@ export const attentionGradientOp = primitive<AttentionAttributes>({
     const operands = inputs as readonly [ReferenceArray, ReferenceArray, ReferenceArray, ...ReferenceArray[]];
     return backwardReference(operands, extentsOf(inputs, 6, attributes), attributes, outputs);
   },
+  batch: (inputs, attributes, examples) => {
+    const axes = [headsAxes, headsAxes, headsAxes, headsAxes, logSumAxes, headsAxes];
+    const results = [headsAxes, headsAxes, headsAxes];
+    return batchAttention(inputs, axes, results, examples, (all) => apply(attentionGradientOp, all, attributes));
+  },
   // Four products; the fifth, computing the scores again, is not a model FLOP.
   cost: (inputs, outputs, attributes) => {
     const { batch, heads, headDim } = attentionSizes(inputs[0]!, inputs[1]!);
@@ -77,7 +83,7 @@ export const attentionGradientOp = primitive<AttentionAttributes>({
   },
 });
 
-export const attentionOp = primitive<AttentionAttributes>({
+export const attentionOp: Primitive<AttentionAttributes> = primitive<AttentionAttributes>({
   name: 'attention',
   summary: 'Softmax attention q [B, Tq, H, hd], k, v [B, Tk, H, hd]: o [B, Tq, H, hd] and the log sums [B, H, Tq].',
   operands: ['q', 'k', 'v', 'keyLength?', 'queryOffset?'],
@@ -110,6 +116,13 @@ export const attentionOp = primitive<AttentionAttributes>({
   evaluate: (inputs, attributes, outputs) => {
     const operands = inputs as readonly [ReferenceArray, ReferenceArray, ReferenceArray, ...ReferenceArray[]];
     return forwardReference(operands, extentsOf(inputs, 3, attributes), attributes, outputs);
+  },
+  batch: (inputs, attributes, examples) => {
+    const [axes, results] = [
+      [headsAxes, headsAxes, headsAxes],
+      [headsAxes, logSumAxes],
+    ];
+    return batchAttention(inputs, axes, results, examples, (all) => apply(attentionOp, all, attributes));
   },
   cost: (inputs, outputs, attributes) => {
     const { batch, heads, headDim } = attentionSizes(inputs[0]!, inputs[1]!);

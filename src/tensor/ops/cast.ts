@@ -1,6 +1,7 @@
 import type { Tensor } from '../graph.js';
 import { type DType, elementCount, isFloat } from '../types.js';
 import { gradientRule, primitive, reference, single, streamingCost } from './define.js';
+import { sameAxes } from './example-axes.js';
 
 type Attributes = { readonly dtype: DType };
 
@@ -13,6 +14,7 @@ export const castOp = primitive<Attributes>({
   infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
   gradient: gradientRule<Attributes>((dy, { inputs: [x] }) => [isFloat(x!.dtype) ? cast(dy, x!.dtype) : null]),
   evaluate: ([x], { dtype }, [output]) => [reference(output!, x!.data.map(converter(x!.dtype, dtype)))],
+  batch: sameAxes((x, { dtype }: Attributes) => cast(x, dtype)),
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(outputs[0]!.shape)),
 });
 

@@ -5,6 +5,7 @@ import {
   countedAxis,
   freeCost,
   gradientRule,
+  type Primitive,
   primitive,
   reference,
   referenceZeros,
@@ -13,12 +14,14 @@ import {
   single,
   streamingCost,
 } from './define.js';
+import { shifted } from './example-axes.js';
 import { constant } from './leaves.js';
+import { atAxis } from './mapped.js';
 import { readStrided } from './strided.js';
 
 type ConcatAttributes = { readonly axis: number };
 
-export const concatOp = primitive<ConcatAttributes>({
+export const concatOp: Primitive<ConcatAttributes> = primitive<ConcatAttributes>({
   name: 'concat',
   summary: 'Tensors one after the other along an axis.',
   operands: ['parts...'],
@@ -56,6 +59,11 @@ export const concatOp = primitive<ConcatAttributes>({
     }
     return [out];
   },
+  batch: (inputs, attributes, examples) => {
+    const { axis } = inputs.find((input) => input.axis !== null)!;
+    const parts = inputs.map((input) => atAxis(input, axis!, examples));
+    return [{ tensor: single(concatOp, parts, { axis: shifted(attributes.axis, axis!) }), axis }];
+  },
   cost: (inputs, outputs) => streamingCost(inputs, outputs),
 });
 
@@ -65,7 +73,7 @@ export const concat = (parts: readonly Tensor[], axis = -1): Tensor =>
 
 type SplitAttributes = { readonly sizes: readonly number[]; readonly axis: number };
 
-export const splitOp = primitive<SplitAttributes>({
+export const splitOp: Primitive<SplitAttributes> = primitive<SplitAttributes>({
   name: 'split',
   summary: 'The operand cut into consecutive parts along an axis.',
   operands: ['x'],
@@ -93,6 +101,8 @@ export const splitOp = primitive<SplitAttributes>({
       return reference(part, data);
     });
   },
+  batch: ([x], { sizes, axis }) =>
+    apply(splitOp, [x!.tensor], { sizes, axis: shifted(axis, x!.axis!) }).map((tensor) => ({ tensor, axis: x!.axis })),
   cost: freeCost,
 });
 

@@ -13,6 +13,7 @@ import {
   streamingCost,
 } from './define.js';
 import { constant } from './leaves.js';
+import { batchAligned } from './mapped.js';
 import { expand } from './strided.js';
 
 /** What sets one elementwise op apart from the others. */
@@ -39,7 +40,7 @@ export interface ElementwiseSpec {
 export const elementwise = (spec: ElementwiseSpec): Primitive<NoAttributes> => {
   const { name, summary, operands, dtypes, compute, decompose } = spec;
   const gradient = spec.gradient ?? (decompose ? undefined : noGradient);
-  return primitive<NoAttributes>({
+  const op: Primitive<NoAttributes> = primitive<NoAttributes>({
     name,
     summary,
     operands,
@@ -56,8 +57,10 @@ export const elementwise = (spec: ElementwiseSpec): Primitive<NoAttributes> => {
       const integer = inputs[0]!.dtype === 'i32' ? spec.computeInteger : undefined;
       return [mapElements(inputs, output!, integer ?? compute)];
     },
+    batch: (inputs, attributes, examples) => batchAligned(op, inputs, attributes, examples),
     cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(outputs[0]!.shape) * (spec.flops ?? 1)),
   });
+  return op;
 };
 
 export const broadcastOrFail = (inputs: readonly TensorType[], fail: (expected: string) => never): number[] =>

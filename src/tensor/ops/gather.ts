@@ -1,6 +1,10 @@
 import { NonetError } from '../../core/errors.js';
 import type { Tensor } from '../graph.js';
+import type { Examples, Mapped } from '../op.js';
 import { elementCount, type ReferenceArray, sameShape, type TensorType } from '../types.js';
+import { add } from './arithmetic.js';
+import { bitAnd } from './bitwise.js';
+import { less, lessEqual } from './compare.js';
 import {
   checkDType,
   floats,
@@ -12,6 +16,10 @@ import {
   streamingCost,
   type Two,
 } from './define.js';
+import { exampleShape } from './example-axes.js';
+import { constantArray } from './leaves.js';
+import { atAxis, foldInto, unfold } from './mapped.js';
+import { select } from './select.js';
 
 /** An index read while evaluating. Throws `E_PROGRAM` outside of `0 .. bound - 1`, as the native kernels do. */
 export const checkedIndex = (op: string, index: number, bound: number): number => {
@@ -51,12 +59,39 @@ export const gatherOp = primitive<NoAttributes>({
     });
     return [out];
   },
+  batch: ([table, index], _, examples) => {
+    if (table!.axis === null) return [{ tensor: gather(table!.tensor, index!.tensor), axis: index!.axis }];
+    const [rows] = exampleShape(table!) as Two<number>;
+    if (index!.axis === null && table!.axis > 0) {
+      // The same rows of all: wider ones.
+      const inner = table!.axis === 2;
+      const wide = gather(foldInto(table!, 1, examples, inner), index!.tensor);
+      return [unfold(wide, index!.tensor.shape.length, examples, inner)];
+    }
+    const long = foldInto(table!, 0, examples); // [examples * rows, columns]
+    return [{ tensor: gather(long, indexOfExamples(index!, rows, examples)), axis: 0 }];
+  },
   // Only the rows that are read move.
   cost: ([, index], outputs) => streamingCost([index!, outputs[0]!], outputs),
 });
 
 /** Rows of `table` [V, D] at `index` (i32 [...]): [..., D]. An index outside of the table ends the run with `E_PROGRAM`. */
 export const gather = (table: Tensor, index: Tensor): Tensor => single(gatherOp, [table, index], {});
+
+/**
+ * Rows of the tables of all examples, one below the other: [examples, ...]. An index outside of its own table stays one
+ * outside of them all, so that it does not pass for a row of another example.
+ */
+const indexOfExamples = (index: Mapped, rows: number, examples: Examples): Tensor => {
+  const own = atAxis(index, 0, examples);
+  const starts = constantArray(
+    Float64Array.from({ length: examples.size }, (_, i) => i * rows),
+    [examples.size, ...own.shape.slice(1).map(() => 1)],
+    'i32',
+  );
+  const within = bitAnd(lessEqual(0, own), less(own, rows));
+  return select(within, add(own, starts), -1);
+};
 
 type ScatterAttributes = { readonly rows: number };
 
@@ -85,6 +120,16 @@ export const scatterAddOp = primitive<ScatterAttributes>({
       for (let c = 0; c < width; c++) out.data[row * width + c]! += updates.data[i * width + c]!;
     });
     return [out];
+  },
+  batch: ([index, updates], { rows }, examples) => {
+    if (index!.axis === null) {
+      // The same rows of all: wider ones.
+      const last = updates!.tensor.shape.length - 2;
+      const inner = updates!.axis === last + 1;
+      return [unfold(scatterAdd(index!.tensor, foldInto(updates!, last, examples, inner), rows), 1, examples, inner)];
+    }
+    const where = indexOfExamples(index!, rows, examples);
+    return [unfold(scatterAdd(where, atAxis(updates!, 0, examples), rows * examples.size), 0, examples)];
   },
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(inputs[1]!.shape)),
 });

@@ -1,5 +1,6 @@
 import type { Tensor } from '../graph.js';
 import { freeCost, gradientRule, type NoAttributes, noGradient, primitive, single } from './define.js';
+import { sameAxes } from './example-axes.js';
 
 export const aliasOp = primitive<NoAttributes>({
   name: 'alias',
@@ -8,6 +9,7 @@ export const aliasOp = primitive<NoAttributes>({
   kind: 'view',
   infer: (inputs) => inputs,
   gradient: gradientRule((dy) => [dy]),
+  batch: sameAxes((x) => alias(x)),
   evaluate: (inputs) => inputs,
   cost: freeCost,
 });
@@ -22,6 +24,7 @@ export const stopGradientOp = primitive<NoAttributes>({
   kind: 'view',
   infer: (inputs) => inputs,
   gradient: noGradient,
+  batch: sameAxes((x) => stopGradient(x)),
   evaluate: (inputs) => inputs,
   cost: freeCost,
 });

@@ -1,4 +1,5 @@
 import type { Tensor } from '../graph.js';
+import type { Examples, Mapped } from '../op.js';
 import {
   elementCount,
   type ReferenceArray,
@@ -18,6 +19,8 @@ import {
   streamingCost,
   type Two,
 } from './define.js';
+import { exampleShape } from './example-axes.js';
+import { atAxis, foldInto, unfold } from './mapped.js';
 import { reshape } from './reshape.js';
 import { readStrided } from './strided.js';
 import { transpose } from './transpose.js';
@@ -68,6 +71,14 @@ export const matmulOp = primitive<Attributes>({
     }
     return [out];
   },
+  batch: ([a, b], attributes, examples) => {
+    if (b!.axis === null) return [productOfRows(a!, b!.tensor, attributes, examples)];
+    return [
+      a!.axis === null
+        ? productOfColumns(a!.tensor, b!, attributes, examples)
+        : productOfBoth(a!, b!, attributes, examples),
+    ];
+  },
   cost: (inputs, outputs, { transposeA }) => {
     const [, k] = matrixSizes(inputs[0]!.shape, transposeA);
     return streamingCost(inputs, outputs, 2 * k * elementCount(outputs[0]!.shape));
@@ -101,6 +112,53 @@ const gradientOfB = (dy: Tensor, a: Tensor, b: Tensor, { transposeA, transposeB 
   const rows = flatRows(transposeA ? transpose(a) : a); // [rows, K]
   const rowsOfDy = flatRows(dy); // [rows, N]
   return transposeB ? matmul(rowsOfDy, rows, { transposeA: true }) : matmul(rows, rowsOfDy, { transposeA: true });
+};
+
+/** Many left operands and one right one: more rows of the same product. */
+const productOfRows = (a: Mapped, b: Tensor, attributes: Attributes, examples: Examples): Mapped => {
+  const rank = a.tensor.shape.length - 1;
+  if (b.shape.length === 2) {
+    // Anything before K counts as rows, and M, if it is stored there, as a leading axis.
+    const last = attributes.transposeA ? rank - 2 : rank - 1;
+    const at = a.axis! <= last ? a.axis! : 0;
+    return { tensor: matmul(atAxis(a, at, examples), b, attributes), axis: at };
+  }
+  if (attributes.transposeA) return productOfBoth(a, { tensor: b, axis: null }, attributes, examples);
+  return unfold(matmul(foldInto(a, rank - 2, examples), b, attributes), rank - 2, examples);
+};
+
+/** One left operand and many right ones: more columns of the same product where these lie so that none has to move. */
+const productOfColumns = (a: Tensor, b: Mapped, attributes: Attributes, examples: Examples): Mapped => {
+  const { transposeA, transposeB } = attributes;
+  const rank = a.shape.length;
+  if (b.tensor.shape.length > 3) return productOfBoth({ tensor: a, axis: null }, b, attributes, examples);
+  const columns = transposeB ? 0 : 1;
+  if (b.axis === columns || b.axis === columns + 1) {
+    const inner = b.axis > columns;
+    return unfold(matmul(a, foldInto(b, columns, examples, inner), attributes), rank - 1, examples, inner);
+  }
+  if (rank === 2) return productOfBoth({ tensor: a, axis: null }, b, attributes, examples);
+  // One batch of products, without copies of b for the leading axes of a.
+  const rows = { tensor: flatRows(transposeA ? transpose(a) : a), axis: null };
+  const { tensor } = productOfBoth(rows, b, { transposeA: false, transposeB }, examples);
+  const lead = [...a.shape.slice(0, -2), matrixSizes(a.shape, transposeA)[0]];
+  return { tensor: reshape(tensor, [examples.size, ...lead, tensor.shape.at(-1)!]), axis: 0 };
+};
+
+/** A product for each example; an operand that they share is read again for each, and not copied. */
+const productOfBoth = (a: Mapped, b: Mapped, attributes: Attributes, examples: Examples): Mapped => {
+  const { transposeA, transposeB } = attributes;
+  const lead = exampleShape(a).slice(0, -2);
+  if (lead.length > 0 && exampleShape(b).length === 2) {
+    const whole = atAxis(a, 0, examples); // [examples, ..., M, K]
+    const rows = transposeA ? transpose(whole) : whole;
+    const [, ...rest] = rows.shape.slice(0, -1);
+    const flat = reshape(rows, [examples.size, elementCount(rest), rows.shape.at(-1)!]);
+    const product = matmul(flat, atAxis(b, 0, examples), { transposeB });
+    return { tensor: reshape(product, [examples.size, ...rest, product.shape.at(-1)!]), axis: 0 };
+  }
+  const at = [a.axis, b.axis].find((axis) => axis !== null && axis <= lead.length) ?? 0;
+  return { tensor: matmul(atAxis(a, at, examples), atAxis(b, at, examples), attributes), axis: at };
 };
 
 const flatRows = (x: Tensor): Tensor => reshape(x, [elementCount(x.shape.slice(0, -1)), x.shape.at(-1)!]);

@@ -5,6 +5,7 @@ import { cast } from './cast.js';
 import { equal } from './compare.js';
 import { gradientRule, primitive, reference, streamingCost } from './define.js';
 import {
+  batchReduction,
   inferReduction,
   type ReduceAttributes,
   type ReduceOptions,
@@ -39,6 +40,7 @@ export const maxOp = primitive<ReduceAttributes>({
     }
     return [reference(output!, out)];
   },
+  batch: batchReduction((x, options) => max(x, options)),
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(inputs[0]!.shape)),
 });
 

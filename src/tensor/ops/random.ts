@@ -2,6 +2,7 @@ import { threefry2x32 } from '../../core/random.js';
 import { type Tensor, traceContext } from '../graph.js';
 import { elementCount, type ReferenceArray, type Shape, type TensorType } from '../types.js';
 import { noGradient, type Primitive, primitive, reference, single, streamingCost } from './define.js';
+import { unrolled } from './one-example.js';
 
 /** What random numbers depend on besides the op's stream: two i32 scalars, inputs of the program. */
 export interface RandomSource {
@@ -11,8 +12,12 @@ export interface RandomSource {
 
 type Attributes = { readonly shape: Shape; readonly stream: number };
 
-const random = (name: string, summary: string, draw: (word0: number, word1: number) => number): Primitive<Attributes> =>
-  primitive<Attributes>({
+const random = (
+  name: string,
+  summary: string,
+  draw: (word0: number, word1: number) => number,
+): Primitive<Attributes> => {
+  const op: Primitive<Attributes> = primitive<Attributes>({
     name,
     summary,
     operands: ['seed', 'step'],
@@ -29,8 +34,26 @@ const random = (name: string, summary: string, draw: (word0: number, word1: numb
       for (let i = 0; i < data.length; i++) data[i] = draw(...threefry2x32(seed!.data[0]!, step!.data[0]!, i, stream));
       return [reference(output!, data)];
     },
+    draws: true,
+    // One draw for all examples: each has the positions behind those of the example before it. Examples with seeds of their
+    // own draw alone, from the same positions.
+    batch: (inputs, { shape, stream }, examples) =>
+      inputs.some(({ axis }) => axis !== null)
+        ? unrolled(op, inputs, { shape, stream }, examples)
+        : [
+            {
+              tensor: single(
+                op,
+                inputs.map(({ tensor }) => tensor),
+                { shape: [examples.size, ...shape], stream },
+              ),
+              axis: 0,
+            },
+          ],
     cost: (_, outputs) => streamingCost([], outputs),
   });
+  return op;
+};
 
 /** Upper 24 bits of a word, the ones that an f32 can hold. */
 const upper = (word: number): number => word >>> 8;

@@ -1,6 +1,8 @@
 import type { Tensor } from '../graph.js';
+import type { Mapped } from '../op.js';
 import { elementCount, type Shape, type TensorType } from '../types.js';
 import { checkDType, countedAxis, numbers, type Primitive, shapeError, single } from './define.js';
+import { shifted } from './example-axes.js';
 import { reshape } from './reshape.js';
 import { transpose } from './transpose.js';
 
@@ -84,6 +86,15 @@ export const reduce = (
   }
   return reshape(value, shape);
 };
+
+/** The batching rule of a reduction: the same axes of each example. Those that are gone no longer stand before the examples. */
+export const batchReduction =
+  (compute: (x: Tensor, options: ReduceOptions) => Tensor) =>
+  ([x]: readonly Mapped[], { axes, keepDims }: ReduceAttributes): Mapped[] => {
+    const at = x!.axis!;
+    const tensor = compute(x!.tensor, { axes: axes.map((axis) => shifted(axis, at)), keepDims });
+    return [{ tensor, axis: keepDims ? at : at - axes.filter((axis) => axis < at).length }];
+  };
 
 /** Axes counted from the front, in order. Throws `E_SHAPE` for axes that `x` does not have or that are named twice. */
 const sortedAxes = (op: string, x: Tensor, axes: readonly number[] | undefined): number[] => {

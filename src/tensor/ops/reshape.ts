@@ -1,6 +1,9 @@
 import type { Tensor } from '../graph.js';
+import type { Mapped } from '../op.js';
 import { elementCount, type Shape, sameShape } from '../types.js';
 import { freeCost, gradientRule, type One, primitive, reference, single } from './define.js';
+import { insertAt } from './example-axes.js';
+import { transpose } from './transpose.js';
 
 type Attributes = { readonly shape: Shape };
 
@@ -20,8 +23,26 @@ export const reshapeOp = primitive<Attributes>({
   },
   gradient: gradientRule<Attributes>((dy, node) => [reshape(dy, node.inputs[0]!.shape)]),
   evaluate: ([x], _, [output]) => [reference(output!, x!.data)],
+  batch: ([x], { shape }) => {
+    const kept = placeWithin(shape, x!);
+    if (kept !== undefined)
+      return [{ tensor: reshape(x!.tensor, insertAt(shape, kept, x!.tensor.shape[x!.axis!]!)), axis: kept }];
+    const others = x!.tensor.shape.flatMap((_, axis) => (axis === x!.axis ? [] : [axis]));
+    const front = transpose(x!.tensor, [x!.axis!, ...others]);
+    return [{ tensor: reshape(front, [front.shape[0]!, ...shape]), axis: 0 }];
+  },
   cost: freeCost,
 });
+
+/** Where among the axes of `shape` the examples can stay: with as many elements before and behind them as they have now. */
+const placeWithin = (shape: Shape, { tensor, axis }: Mapped): number | undefined => {
+  const before = elementCount(tensor.shape.slice(0, axis!));
+  const behind = elementCount(tensor.shape.slice(axis! + 1));
+  for (let at = 0; at <= shape.length; at++) {
+    if (elementCount(shape.slice(0, at)) === before && elementCount(shape.slice(at)) === behind) return at;
+  }
+  return undefined;
+};
 
 /** Gives `x` another shape; one size may be -1 and follows from the others. */
 export const reshape = (x: Tensor, shape: Shape): Tensor => {

@@ -1,4 +1,5 @@
 import type { Tensor } from '../graph.js';
+import type { Mapped } from '../op.js';
 import { elementCount, type TensorType } from '../types.js';
 import { add, mul, neg, sub } from './arithmetic.js';
 import { concat, split } from './concat.js';
@@ -13,7 +14,10 @@ import {
   streamingCost,
   type Three,
 } from './define.js';
+import { exampleShape } from './example-axes.js';
+import { atAxis, foldInto, unfold } from './mapped.js';
 import { expandDims } from './reshape.js';
+import { broadcastTo } from './sum.js';
 
 export const rotaryOp = primitive<NoAttributes>({
   name: 'rotary',
@@ -61,6 +65,26 @@ export const rotaryOp = primitive<NoAttributes>({
       }
     }
     return [out];
+  },
+  batch: (inputs, _, examples) => {
+    const [x, ...tables] = inputs as Three<Mapped>;
+    const shared = tables.every(({ axis }) => axis === null);
+    if (shared && x.axis! > 1) {
+      // More heads.
+      const inner = x.axis === 3;
+      return [
+        unfold(rotary(foldInto(x, 2, examples, inner), tables[0]!.tensor, tables[1]!.tensor), 2, examples, inner),
+      ];
+    }
+    // A longer batch. Tables that are the same for all of it stay so.
+    const batch = exampleShape(x)[0]!;
+    const [cos, sin] = tables.map((table) => {
+      const [own, ...rest] = exampleShape(table) as Three<number>;
+      if (shared && own === 1) return table.tensor;
+      const tensor = broadcastTo(atAxis(table, 0, examples), [examples.size, batch, ...rest]);
+      return foldInto({ tensor, axis: 0 }, 0, examples);
+    }) as [Tensor, Tensor];
+    return [unfold(rotary(foldInto(x, 0, examples), cos, sin), 0, examples)];
   },
   cost: (inputs, outputs) => streamingCost(inputs, outputs, 3 * elementCount(outputs[0]!.shape)),
 });

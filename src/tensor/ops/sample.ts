@@ -1,17 +1,21 @@
 import type { Tensor } from '../graph.js';
+import type { Mapped } from '../op.js';
 import { type ReferenceArray, sameShape, type TensorType } from '../types.js';
 import {
   checkDType,
   type NoAttributes,
   noGradient,
+  type Primitive,
   primitive,
   referenceZeros,
   single,
   streamingCost,
   type Three,
 } from './define.js';
+import { foldInto, unfold } from './mapped.js';
+import { unrolled } from './one-example.js';
 
-export const sampleOp = primitive<NoAttributes>({
+export const sampleOp: Primitive<NoAttributes> = primitive<NoAttributes>({
   name: 'sample',
   summary:
     'Draws an index (i32 [B]) from log-probabilities [B, V] with uniform [B]; settings: temperature, topK, topP.',
@@ -36,6 +40,13 @@ export const sampleOp = primitive<NoAttributes>({
       out.data[row] = pick(own, uniform.data[row]!, { temperature, topK, topP });
     }
     return [out];
+  },
+  // More rows of one call, unless settings differ, of which a call has one.
+  batch: (inputs, attributes, examples) => {
+    const [logProbabilities, uniform, settings] = inputs as Three<Mapped>;
+    if (settings.axis !== null) return unrolled(sampleOp, inputs, attributes, examples);
+    const rows = [logProbabilities, uniform].map((input) => foldInto(input, 0, examples)) as [Tensor, Tensor];
+    return [unfold(sample(...rows, settings.tensor), 0, examples)];
   },
   cost: (inputs, outputs) => streamingCost(inputs, outputs),
 });

@@ -1,10 +1,19 @@
 import type { Tensor } from '../graph.js';
 import { elementCount } from '../types.js';
-import { gradientRule, type NoAttributes, primitive, single, streamingCost, type Three } from './define.js';
+import {
+  gradientRule,
+  type NoAttributes,
+  type Primitive,
+  primitive,
+  single,
+  streamingCost,
+  type Three,
+} from './define.js';
 import { broadcastOrFail, mapElements, tensors } from './elementwise.js';
+import { batchAligned } from './mapped.js';
 import { flowTo } from './sum.js';
 
-export const selectOp = primitive<NoAttributes>({
+export const selectOp: Primitive<NoAttributes> = primitive<NoAttributes>({
   name: 'select',
   summary: '`a` where the condition holds, else `b`.',
   operands: ['condition', 'a', 'b'],
@@ -20,6 +29,7 @@ export const selectOp = primitive<NoAttributes>({
     return [null, flowTo(a, () => select(condition, dy, 0)), flowTo(b, () => select(condition, 0, dy))];
   }),
   evaluate: (inputs, _, [output]) => [mapElements(inputs, output!, (condition, a, b) => (condition ? a : b))],
+  batch: (inputs, attributes, examples) => batchAligned(selectOp, inputs, attributes, examples),
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(outputs[0]!.shape)),
 });
 

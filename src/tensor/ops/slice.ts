@@ -1,9 +1,11 @@
 import type { Tensor } from '../graph.js';
+import type { Mapped } from '../op.js';
 import {
   aroundAxis,
   countedAxis,
   freeCost,
   gradientRule,
+  type Primitive,
   primitive,
   reference,
   referenceZeros,
@@ -11,11 +13,12 @@ import {
   single,
   streamingCost,
 } from './define.js';
+import { shifted } from './example-axes.js';
 import { readStrided } from './strided.js';
 
 type SliceAttributes = { readonly axis: number; readonly start: number; readonly end: number };
 
-export const sliceOp = primitive<SliceAttributes>({
+export const sliceOp: Primitive<SliceAttributes> = primitive<SliceAttributes>({
   name: 'slice',
   summary: 'The part of an axis from `start` up to, without, `end`.',
   operands: ['x'],
@@ -36,6 +39,7 @@ export const sliceOp = primitive<SliceAttributes>({
     const shape = [outer, (end - start) * inner];
     return [reference(output!, readStrided(x!.data, shape, [size * inner, 1], start * inner))];
   },
+  batch: ([x], attributes) => [alongAxis(sliceOp, x!, attributes)],
   cost: freeCost,
 });
 
@@ -48,9 +52,19 @@ export const slice = (x: Tensor, options: { axis?: number; start?: number; end?:
   return start === 0 && end === size && axis in x.shape ? x : single(sliceOp, [x], { axis, start, end });
 };
 
+/** The batching rule of both: the same along the same axis of each example. */
+const alongAxis = <A extends SliceAttributes | PadAttributes>(
+  op: Primitive<A>,
+  { tensor, axis }: Mapped,
+  attributes: A,
+): Mapped => ({
+  tensor: single(op, [tensor], { ...attributes, axis: shifted(attributes.axis, axis!) }),
+  axis,
+});
+
 type PadAttributes = { readonly axis: number; readonly before: number; readonly after: number };
 
-export const padOp = primitive<PadAttributes>({
+export const padOp: Primitive<PadAttributes> = primitive<PadAttributes>({
   name: 'pad',
   summary: 'Zeros before and after the operand along an axis.',
   operands: ['x'],
@@ -73,6 +87,7 @@ export const padOp = primitive<PadAttributes>({
     }
     return [out];
   },
+  batch: ([x], attributes) => [alongAxis(padOp, x!, attributes)],
   cost: (inputs, outputs) => streamingCost(inputs, outputs),
 });
 

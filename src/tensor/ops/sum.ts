@@ -2,7 +2,9 @@ import type { Tensor } from '../graph.js';
 import { elementCount, isFloat, type Shape, sameShape } from '../types.js';
 import { broadcastShapes } from './broadcast.js';
 import { gradientRule, primitive, reference, referenceZeros, single, streamingCost } from './define.js';
+import { insertAt } from './example-axes.js';
 import {
+  batchReduction,
   inferReduction,
   type ReduceAttributes,
   type ReduceOptions,
@@ -35,6 +37,7 @@ export const sumOp = primitive<ReduceAttributes>({
     if (out.dtype === 'i32') for (let i = 0; i < out.data.length; i++) out.data[i] = out.data[i]! | 0;
     return [out];
   },
+  batch: batchReduction((x, options) => sum(x, options)),
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(inputs[0]!.shape)),
 });
 
@@ -57,6 +60,11 @@ export const broadcastToOp = primitive<BroadcastAttributes>({
   },
   gradient: gradientRule<BroadcastAttributes>((dy, { inputs: [x] }) => [sumTo(dy, x!.shape)]),
   evaluate: ([x], { shape }, [output]) => [reference(output!, expand(x!, shape))],
+  batch: ([x], { shape }) => {
+    const { tensor, axis } = x!;
+    const at = axis! + shape.length + 1 - tensor.shape.length; // as far from the last axis as before
+    return [{ tensor: broadcastTo(tensor, insertAt(shape, at, tensor.shape[axis!]!)), axis: at }];
+  },
   cost: (inputs, outputs) => streamingCost(inputs, outputs),
 });
 

@@ -1,4 +1,5 @@
 import type { Tensor } from '../graph.js';
+import type { Mapped } from '../op.js';
 import { elementCount, type ReferenceArray, type Shape, sameShape, type TensorType } from '../types.js';
 import {
   checkDType,
@@ -12,9 +13,14 @@ import {
   type Two,
 } from './define.js';
 import { checkedIndex } from './gather.js';
+import { atAxis, foldInto, unfold } from './mapped.js';
 
 const sameLead = (a: Shape, b: Shape): boolean =>
   a.length > 0 && b.length > 0 && sameShape(a.slice(0, -1), b.slice(0, -1));
+
+/** Where operands have their examples if that is before the last axis of each; else in front. */
+const leadingPlace = (inputs: readonly Mapped[]): number =>
+  inputs.find(({ tensor, axis }) => axis !== null && axis < tensor.shape.length - 1)?.axis ?? 0;
 
 export const takeAlongOp = primitive<NoAttributes>({
   name: 'takeAlong',
@@ -40,6 +46,15 @@ export const takeAlongOp = primitive<NoAttributes>({
       out.data[i] = x.data[Math.floor(i / picks) * columns + checkedIndex('takeAlong', position, columns)]!;
     });
     return [out];
+  },
+  batch: ([x, index], _, examples) => {
+    if (x!.axis === null) {
+      // More picks from the same rows.
+      const last = index!.tensor.shape.length - 2;
+      return [unfold(takeAlong(x!.tensor, foldInto(index!, last, examples)), last, examples)];
+    }
+    const axis = leadingPlace([x!, index!]);
+    return [{ tensor: takeAlong(atAxis(x!, axis, examples), atAxis(index!, axis, examples)), axis }];
   },
   cost: ([, index], outputs) => streamingCost([index!, outputs[0]!], outputs),
 });
@@ -74,6 +89,10 @@ export const putAlongOp = primitive<PutAttributes>({
       out.data[Math.floor(i / picks) * columns + column]! += updates.data[i]!;
     });
     return [out];
+  },
+  batch: ([index, updates], { columns }, examples) => {
+    const axis = leadingPlace([index!, updates!]);
+    return [{ tensor: putAlong(atAxis(index!, axis, examples), atAxis(updates!, axis, examples), columns), axis }];
   },
   cost: (inputs, outputs) => streamingCost(inputs, outputs, elementCount(inputs[1]!.shape)),
 });

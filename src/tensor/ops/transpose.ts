@@ -10,6 +10,7 @@ import {
   single,
   streamingCost,
 } from './define.js';
+import { insertAt, shifted } from './example-axes.js';
 import { readStrided } from './strided.js';
 
 type Attributes = { readonly permutation: readonly number[] };
@@ -46,6 +47,11 @@ export const transposeOp = primitive<Attributes>({
         ),
       ),
     ];
+  },
+  // The examples stay at their place, and the other axes change theirs around it.
+  batch: ([x], { permutation }) => {
+    const order = permutation.map((axis) => shifted(axis, x!.axis!));
+    return [{ tensor: transpose(x!.tensor, insertAt(order, x!.axis!, x!.axis!)), axis: x!.axis }];
   },
   cost: (inputs, outputs) => streamingCost(inputs, outputs),
 });

@@ -1,14 +1,16 @@
 import { type Tensor, traceContext, withContext } from '../graph.js';
-import { apply } from '../op.js';
+import { apply, type Mapped } from '../op.js';
 import { describeType, sameShape } from '../types.js';
-import { freeCost, primitive, shapeError } from './define.js';
+import { freeCost, type Primitive, primitive, shapeError } from './define.js';
+import { atAxis, batchAligned } from './mapped.js';
+import { selectOp } from './select.js';
 
 type Attributes = {
   /** The conditional block that holds the body. */
   readonly block: number;
 };
 
-export const mergeOp = primitive<Attributes>({
+export const mergeOp: Primitive<Attributes> = primitive<Attributes>({
   name: 'merge',
   summary:
     'Where the two ways of a conditional block meet: the skipped values when the condition holds, else the body.',
@@ -30,6 +32,20 @@ export const mergeOp = primitive<Attributes>({
   evaluate: ([condition, ...values]) => {
     const count = values.length / 2;
     return condition!.data[0] ? values.slice(0, count) : values.slice(count);
+  },
+  // Where each example has a condition of its own there is nothing to jump over: the body was computed for all.
+  batch: ([condition, ...values], attributes, examples) => {
+    const count = values.length / 2;
+    const pairs = values.slice(0, count).map((skipped, i) => [skipped, values[count + i]!] as const);
+    if (condition!.axis !== null) {
+      return pairs.flatMap((pair) => batchAligned(selectOp, [condition!, ...pair], {}, examples));
+    }
+    const axes = pairs.map((pair) => pair.find(({ axis }) => axis !== null)?.axis ?? null);
+    const at = (value: Mapped, i: number): Tensor =>
+      axes[i] == null ? value.tensor : atAxis(value, axes[i], examples);
+    const [skipped, body] = [pairs.map(([value], i) => at(value, i)), pairs.map(([, value], i) => at(value, i))];
+    const results = apply(mergeOp, [condition!.tensor, ...skipped, ...body], attributes);
+    return results.map((tensor, i) => ({ tensor, axis: axes[i] ?? null }));
   },
   cost: freeCost,
 });

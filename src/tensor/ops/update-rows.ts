@@ -1,6 +1,7 @@
 import type { Tensor } from '../graph.js';
 import { sameShape, type TensorType } from '../types.js';
 import { checkDType, type NoAttributes, primitive, reference, single, streamingCost, type Three } from './define.js';
+import { foldInto, unfold } from './mapped.js';
 
 export const updateRowsOp = primitive<NoAttributes>({
   name: 'updateRows',
@@ -31,6 +32,10 @@ export const updateRowsOp = primitive<NoAttributes>({
       }
     }
     return [reference(output!, data)];
+  },
+  batch: (inputs, _, examples) => {
+    const [cache, rows, position] = inputs.map((input) => foldInto(input, 0, examples)) as [Tensor, Tensor, Tensor];
+    return [unfold(updateRows(cache, rows, position), 0, examples)];
   },
   // In place only the rows move.
   cost: ([, rows]) => streamingCost([rows!], [rows!]),
