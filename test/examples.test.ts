@@ -18,6 +18,7 @@ const printed: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     '256 of 256 answers are right',
     'second derivative of x^3 at 2: 12',
   ],
+  'per-example-gradients': [/^mean loss 0\.\d\d$/, 'largest gradients: examples 7, 20, 41; wrong labels: 7, 20, 41'],
   'train-and-generate': [
     /^\d{6} parameters$/,
     /^step 1: [78]\.\d+ bits per byte$/,
