@@ -1,5 +1,5 @@
 import { NonetError } from '../core/errors.js';
-import { matmul, mul, type Tensor } from '../tensor/index.js';
+import { matmul, mul, slice, type Tensor } from '../tensor/index.js';
 import { Linear } from './linear.js';
 import { findIn, type Module, parametersOf } from './module.js';
 import { Parameter } from './parameter.js';
@@ -32,6 +32,11 @@ export class Adapter {
   /** [..., inputs] to [..., outputs] */
   forward(x: Tensor): Tensor {
     return mul(matmul(matmul(x, this.down.value), this.up.value), this.scale);
+  }
+
+  /** Outputs `start` up to, without, `end` alone: [..., end - start]. */
+  part(x: Tensor, start: number, end: number): Tensor {
+    return mul(matmul(matmul(x, this.down.value), slice(this.up.value, { start, end })), this.scale);
   }
 }
 

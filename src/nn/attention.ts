@@ -7,6 +7,7 @@ import {
   reshape,
   rotary,
   scope,
+  select,
   split,
   type Tensor,
   transpose,
@@ -93,16 +94,43 @@ export class CausalSelfAttention {
    */
   decode(x: Tensor, cache: KeyValueCache, position: Tensor, rotation?: Rotation): { y: Tensor; cache: KeyValueCache } {
     const { q, k, v } = this.project(x, rotation);
-    const [batch, added, heads, headDim] = k.shape as readonly [number, number, number, number];
-    const rowsOf = (part: Tensor): Tensor => reshape(transpose(part, [0, 2, 1, 3]), [batch * heads, added, headDim]);
-    const positions = reshape(broadcastTo(expandDims(position, -1), [batch, heads]), [batch * heads]);
-    const written = {
-      k: updateRows(cache.k, rowsOf(k), positions),
-      v: updateRows(cache.v, rowsOf(v), positions),
-    };
-    const operands = { q, k: cachedHeads(written.k, batch), v: cachedHeads(written.v, batch) };
-    const extents = { keyLength: add(position, added), queryOffset: position };
-    return { y: this.output(attention({ ...operands, ...extents }, this.sight)), cache: written };
+    const written = withPositions(cache, { k, v }, position);
+    return { y: this.output(this.recall(q, written, position)), cache: written };
+  }
+
+  /** Keys and values of x [batch, n, width] alone: all that others need of a position. */
+  keysAndValues(x: Tensor, rotation?: Rotation): KeyValueCache {
+    const width = x.shape[2]!;
+    const both = scope('qkv', () => this.qkv.part(x, width, 3 * width));
+    const [k, v] = split(both, 2).map((part) => this.headsOf(part)) as [Tensor, Tensor];
+    return { k: rotated(k, rotation), v };
+  }
+
+  /** What `keysAndValues` leaves out, of any rows x [n, width]: queries that are not turned yet, heads side by side. */
+  queries(x: Tensor): Tensor {
+    return scope('qkv', () => this.qkv.part(x, 0, x.shape[1]!));
+  }
+
+  /** Queries [batch, n, width] as attention takes them. */
+  turn(queries: Tensor, rotation?: Rotation): Tensor {
+    return rotated(this.headsOf(queries), rotation);
+  }
+
+  /**
+   * What turned queries of the last positions in the cache see in it, which had `position` before them. Sequences in which
+   * `isLive` (bool [batch]) is false are passed over and get zeros.
+   */
+  recall(q: Tensor, cache: KeyValueCache, position: Tensor, isLive?: Tensor): Tensor {
+    const [batch, added] = q.shape as readonly [number, number];
+    const keys = add(position, added);
+    const keyLength = isLive ? select(isLive, keys, 0) : keys;
+    const operands = { q, k: cachedHeads(cache.k, batch), v: cachedHeads(cache.v, batch) };
+    return attention({ ...operands, keyLength, queryOffset: position }, this.sight);
+  }
+
+  /** Heads side by side, [..., width], mixed to [..., width]. */
+  mix(heads: Tensor): Tensor {
+    return scope('projection', () => this.projection.forward(heads));
   }
 
   /**
@@ -115,24 +143,34 @@ export class CausalSelfAttention {
 
   /** Queries, keys and values. */
   private project(x: Tensor, rotation: Rotation | undefined): ProjectedHeads {
-    const [batch, length, width] = x.shape as readonly [number, number, number];
     const parts = split(
       scope('qkv', () => this.qkv.forward(x)),
       3,
     );
-    const [q, k, v] = parts.map((part) => reshape(part, [batch, length, this.heads, width / this.heads])) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    if (!rotation) return { q, k, v };
-    return { q: rotary(q, rotation.cos, rotation.sin), k: rotary(k, rotation.cos, rotation.sin), v };
+    const [q, k, v] = parts.map((part) => this.headsOf(part)) as [Tensor, Tensor, Tensor];
+    return { q: rotated(q, rotation), k: rotated(k, rotation), v };
+  }
+
+  /** [batch, length, width] to [batch, length, heads, headDim] */
+  private headsOf(part: Tensor): Tensor {
+    const [batch, length, width] = part.shape as readonly [number, number, number];
+    return reshape(part, [batch, length, this.heads, width / this.heads]);
   }
 
   /** Heads side by side, [batch, length, heads, headDim], mixed to [batch, length, width]. */
   private output(heads: Tensor): Tensor {
     const [batch, length, count, headDim] = heads.shape as readonly [number, number, number, number];
-    const joined = reshape(heads, [batch, length, count * headDim]);
-    return scope('projection', () => this.projection.forward(joined));
+    return this.mix(reshape(heads, [batch, length, count * headDim]));
   }
 }
+
+const rotated = (heads: Tensor, rotation: Rotation | undefined): Tensor =>
+  rotation ? rotary(heads, rotation.cos, rotation.sin) : heads;
+
+/** The cache with keys and values of new positions, [batch, n, heads, headDim], behind the `position` (i32 [batch]) in it. */
+export const withPositions = (cache: KeyValueCache, { k, v }: KeyValueCache, position: Tensor): KeyValueCache => {
+  const [batch, added, heads, headDim] = k.shape as readonly [number, number, number, number];
+  const rowsOf = (part: Tensor): Tensor => reshape(transpose(part, [0, 2, 1, 3]), [batch * heads, added, headDim]);
+  const positions = reshape(broadcastTo(expandDims(position, -1), [batch, heads]), [batch * heads]);
+  return { k: updateRows(cache.k, rowsOf(k), positions), v: updateRows(cache.v, rowsOf(v), positions) };
+};

@@ -1,4 +1,4 @@
-import { add, matmul, type Tensor } from '../tensor/index.js';
+import { add, matmul, slice, type Tensor } from '../tensor/index.js';
 import type { Adapter } from './adapter.js';
 import { type Initializer, Parameter } from './parameter.js';
 
@@ -32,5 +32,12 @@ export class Linear {
     const product = matmul(x, this.weight.value);
     const biased = this.bias ? add(product, this.bias.value) : product;
     return this.adapter ? add(biased, this.adapter.forward(x)) : biased;
+  }
+
+  /** Outputs `start` up to, without, `end` alone, for the cost of these: [..., end - start]. */
+  part(x: Tensor, start: number, end: number): Tensor {
+    const product = matmul(x, slice(this.weight.value, { start, end }));
+    const biased = this.bias ? add(product, slice(this.bias.value, { start, end })) : product;
+    return this.adapter ? add(biased, this.adapter.part(x, start, end)) : biased;
   }
 }

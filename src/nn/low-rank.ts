@@ -1,4 +1,4 @@
-import { add, matmul, type Tensor } from '../tensor/index.js';
+import { add, matmul, slice, type Tensor } from '../tensor/index.js';
 import { Linear, type LinearOptions } from './linear.js';
 import { Parameter } from './parameter.js';
 
@@ -26,6 +26,12 @@ export class LowRankLinear {
   forward(x: Tensor): Tensor {
     const product = matmul(matmul(x, this.down.value), this.up.value);
     return this.bias ? add(product, this.bias.value) : product;
+  }
+
+  /** Outputs `start` up to, without, `end` alone: [..., end - start]. */
+  part(x: Tensor, start: number, end: number): Tensor {
+    const product = matmul(matmul(x, this.down.value), slice(this.up.value, { start, end }));
+    return this.bias ? add(product, slice(this.bias.value, { start, end })) : product;
   }
 }
 
