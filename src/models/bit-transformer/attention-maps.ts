@@ -8,8 +8,9 @@ import {
   scope,
   type Tensor,
 } from '../../tensor/index.js';
+import { startWalk, walkThrough } from './halting.js';
 import type { BitTransformer } from './model.js';
-import { addBranches, openStreams } from './streams.js';
+import { addBranches } from './streams.js';
 
 /**
  * What each block attends to, f32 [B, heads, C, C] for patches i32 [B, C]: row t holds the weights of positions 0 .. t, and
@@ -35,14 +36,15 @@ const lookAtAttention = (
   const { added, rotation } = scope('positions', () => model.positions.first(inputs.shape[1]!));
   const vectors = model.embed(inputs);
   const found: Tensor[] = [];
-  let streams = openStreams(added ? add(vectors, added) : vectors, model.config.reversible); // [B, C, dModel]
+  let walk = startWalk(model, added ? add(vectors, added) : vectors); // [B, C, dModel]
   model.blocks.forEach((block, i) => {
     const over = (heads: ProjectedHeads): Tensor => {
       found.push(look(heads, block.attention.sight));
       return attention(heads, block.attention.sight);
     };
     const attend = (x: Tensor): Tensor => block.attendBy(x, over, rotation);
-    streams = scope(`blocks.${i}`, () => addBranches(streams, attend, (x) => block.feed(x)));
+    const feed = (x: Tensor): Tensor => block.feed(x);
+    walk = walkThrough(model, i, walk, (streams, mask) => addBranches(streams, mask(attend), mask(feed)));
   });
   return found;
 };

@@ -10,6 +10,7 @@ import {
 } from '../../nn/index.js';
 import { type RandomSource, scope, type Tensor } from '../../tensor/index.js';
 import type { BitTransformerConfig } from './config.js';
+import { HaltingUnit } from './halting.js';
 
 export type Norm = LayerNorm | RMSNorm;
 
@@ -23,6 +24,7 @@ export class Block {
   readonly feedForwardNorm: Norm;
   readonly feedForward: FeedForward;
   readonly dropout: Dropout;
+  readonly halting: HaltingUnit | undefined;
 
   constructor(config: BitTransformerConfig) {
     const { dModel: width, heads, feedForward: inner, activation, biases, layers, rank } = config;
@@ -34,6 +36,7 @@ export class Block {
     this.feedForwardNorm = newNorm(config);
     this.feedForward = new FeedForward({ width, inner, activation, biases, residualDeviation, rank });
     this.dropout = new Dropout(config.dropout);
+    this.halting = config.act ? new HaltingUnit(width) : undefined;
   }
 
   /** x [batch, length, width] to what attention adds to it. */
@@ -64,7 +67,8 @@ export class Block {
     return this.dropout.forward(fed, random);
   }
 
-  private normalised(x: Tensor): Tensor {
+  /** What the attention of x works on. */
+  normalised(x: Tensor): Tensor {
     return scope('norm', () => this.attentionNorm.forward(x));
   }
 }

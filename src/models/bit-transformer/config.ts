@@ -51,6 +51,16 @@ export const bitTransformerSchema = lazily(() => {
       .describe(
         'Two coupled streams, whose values the backward pass rebuilds: memory that does not grow with the layers',
       ),
+    act: z
+      .boolean()
+      .optional()
+      .describe('Adaptive computation time: each position ends at a layer of its own and is skipped from there on'),
+    actThreshold: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .describe('Sum of halting probabilities at which a position ends; needs act'),
     contextLength: count.optional().describe('Longest sequence, in patches'),
     chunkSize: z
       .int()

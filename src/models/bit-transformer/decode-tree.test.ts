@@ -28,6 +28,8 @@ describe.each<[string, BitTransformerOptions]>([
   ['3 bits of 9', { ...size, bitsPerPatch: 3 }],
   ['4 bits', { ...size, bitsPerPatch: 4 }],
   ['4 bits, reversible', { ...size, bitsPerPatch: 4, reversible: true }],
+  ['4 bits, halting', { ...size, layers: 4, bitsPerPatch: 4, act: true }],
+  ['1 bit, halting, reversible', { ...size, layers: 3, bitsPerPatch: 1, act: true, reversible: true }],
   ['8 bits', { ...size, bitsPerPatch: 8 }],
   ['9 bits', { ...size, bitsPerPatch: 9 }],
   ['1 bit in chunks that begin within a byte', { ...size, bitsPerPatch: 1, chunkSize: 5, overlap: 2 }],

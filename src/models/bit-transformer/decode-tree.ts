@@ -23,8 +23,10 @@ import {
   transpose,
 } from '../../tensor/index.js';
 import { cacheOf } from './decode.js';
+import { skipHalted } from './decode-halting.js';
+import { endWalk, startWalk, walkThrough } from './halting.js';
 import type { BitTransformer } from './model.js';
-import { addBranches, closeStreams, openStreams } from './streams.js';
+import { addBranches } from './streams.js';
 
 /*
  * Where a patch is shorter than a byte, the distribution of the next byte needs every way that the byte can begin. All
@@ -82,15 +84,25 @@ export const decodeTree = (model: BitTransformer, cache: Tree<Tensor>, lastPatch
   const values = scope('positions', () => model.positions.at(add(expandDims(position, -1), depths)));
   const vectors = model.embed(inputs);
   const x = values.added ? add(vectors, values.added) : vectors; // [B, N, dModel]
-  let streams = openStreams(x, model.config.reversible);
+  let walk = startWalk(model, x);
   model.blocks.forEach((block, i) => {
     const { chunkSize = 0, overlap = 0 } = block.attention.sight;
     const band = chunkSize > 0 ? { chunkSize, overlap } : undefined;
     const over = (heads: ProjectedHeads): Tensor => treeAttention({ tree, position, band }, heads, cacheOf(cache, i));
+    const { streams, halting } = walk;
+    if (halting && i > 0) {
+      const { attention } = block;
+      walk = skipHalted(model, i, { streams, halting }, (y) => {
+        const kept = attention.keysAndValues(y, values.rotation);
+        return (queries) => over({ q: attention.turn(queries, values.rotation), ...kept });
+      });
+      return;
+    }
     const attend = (y: Tensor): Tensor => block.attendBy(y, over, values.rotation);
-    streams = scope(`blocks.${i}`, () => addBranches(streams, attend, (y) => block.feed(y)));
+    const feed = (y: Tensor): Tensor => block.feed(y);
+    walk = walkThrough(model, i, walk, (before) => addBranches(before, attend, feed));
   });
-  return model.predict(closeStreams(streams));
+  return model.predict(endWalk(walk));
 };
 
 /** Where the tree stands and what its tokens see. */

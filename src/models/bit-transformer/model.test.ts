@@ -55,6 +55,8 @@ const variants: [string, BitTransformerOptions][] = [
   ['low-rank layers', { ...tiny, rank: 3 }],
   ['reversible streams', { ...tiny, reversible: true }],
   ['reversible streams, recomputed branches', { ...tiny, reversible: true, recompute: 'block' }],
+  ['halting', { ...tiny, layers: 4, act: true }],
+  ['halting reversible streams', { ...tiny, layers: 4, act: true, reversible: true }],
   ['chunks, of which two blocks see all', { ...tiny, chunkSize: 3, overlap: 2 }],
 ];
 

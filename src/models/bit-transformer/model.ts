@@ -6,6 +6,7 @@ import {
   elementCount,
   mul,
   type RandomSource,
+  reshape,
   scope,
   slice,
   sum,
@@ -23,6 +24,21 @@ import { bitCosts, ClassicHead, errorLogits, leafLogProbabilities, TiedHead, Tre
 export interface ForwardOptions {
   /** Source for dropout. Without it nothing is dropped, as in evaluation. */
   readonly random?: RandomSource;
+}
+
+export interface Forward {
+  /** See `nodeLogits`. */
+  readonly nodes: Tensor;
+  /** With `act`. */
+  readonly pondered?: Pondered;
+}
+
+/** What halting tells of positions, f32 [B, C] each. */
+export interface Pondered {
+  /** Blocks that it ran through. */
+  readonly depth: Tensor;
+  /** The weight of the last of them. */
+  readonly remainder: Tensor;
 }
 
 /**
@@ -86,7 +102,12 @@ export class BitTransformer {
   }
 
   /** The logit, at each node, that its bit is 1: inputs i32 [B, C] to [B, C, N], nodes in heap order (see tree-head.ts). */
-  nodeLogits(inputs: Tensor, { random }: ForwardOptions = {}): Tensor {
+  nodeLogits(inputs: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.forward(inputs, options).nodes;
+  }
+
+  /** Node logits with what halting tells of each position. */
+  forward(inputs: Tensor, options: ForwardOptions = {}): Forward {
     const { contextLength } = this.config;
     const length = inputs.shape[1] ?? 0;
     if (inputs.shape.length !== 2 || length > contextLength) {
@@ -96,14 +117,24 @@ export class BitTransformer {
         `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`,
       );
     }
-    return this.nodesOfVectors(this.embed(inputs), { random });
+    return this.forwardVectors(this.embed(inputs), options);
   }
 
   /** The rest of `nodeLogits` after the embedding: vectors [B, C, dModel] to [B, C, N]. */
-  nodesOfVectors(vectors: Tensor, { random }: ForwardOptions = {}): Tensor {
+  nodesOfVectors(vectors: Tensor, options: ForwardOptions = {}): Tensor {
+    return this.forwardVectors(vectors, options).nodes;
+  }
+
+  private forwardVectors(vectors: Tensor, { random }: ForwardOptions): Forward {
     const { added, rotation } = scope('positions', () => this.positions.first(vectors.shape[1]!));
     const x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
-    return this.predict(runBlocks(this, x, { rotation, random }));
+    const { x: states, halting } = runBlocks(this, x, { rotation, random });
+    const nodes = this.predict(states);
+    if (!halting) return { nodes };
+    const { depth, remainder } = halting;
+    const [batch, length] = x.shape as readonly [number, number, number];
+    const perPosition = (values: Tensor): Tensor => reshape(values, [batch, length]);
+    return { nodes, pondered: { depth: perPosition(depth), remainder: perPosition(remainder) } };
   }
 
   /**

@@ -37,6 +37,8 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
   ['classic', { ...small, preset: 'classic' }],
   ['low-rank layers', { ...small, rank: 8 }],
   ['reversible', { ...small, reversible: true }],
+  ['halting', { ...small, layers: 4, act: true }],
+  ['halting, reversible', { ...small, layers: 4, act: true, reversible: true }],
   ['chunks', { ...small, chunkSize: 4, overlap: 2 }],
 ])('the native engine runs %s', (_, options) => {
   const model = new BitTransformer(options);

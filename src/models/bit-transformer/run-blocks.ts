@@ -7,77 +7,93 @@ import {
   maximum,
   type RandomSource,
   reshape,
-  scope,
   sub,
   type Tensor,
 } from '../../tensor/index.js';
 import { type Branch, couple, recompute, reversible, type Streams, uncouple } from '../../transform/index.js';
+import type { Block } from './block.js';
 import type { BitTransformerConfig } from './config.js';
+import { endWalk, type Halting, type Mask, startWalk, valuesOf, type Walk, walkOf, walkThrough } from './halting.js';
 import type { BitTransformer } from './model.js';
-import { addBranches, closeStreams, openStreams, type Residual } from './streams.js';
+import { addBranches } from './streams.js';
 
 interface Sources {
   readonly rotation?: Rotation;
   readonly random?: RandomSource;
 }
 
-/** All blocks: x [batch, length, dModel] to the same, keeping for the backward pass what the configuration says. */
-export const runBlocks = (model: BitTransformer, x: Tensor, sources: Sources): Tensor => {
+/** States behind the blocks [batch, length, dModel] and, with `act`, what halting made of them. */
+export interface BlocksResult {
+  readonly x: Tensor;
+  readonly halting?: Halting;
+}
+
+/** All blocks over x [batch, length, dModel], keeping for the backward pass what the configuration says. */
+export const runBlocks = (model: BitTransformer, x: Tensor, sources: Sources): BlocksResult => {
   const { config } = model;
-  const start = openStreams(x, config.reversible);
-  if (config.reversible) return closeStreams(runCoupled(model, start, sources));
-  return closeStreams(
-    segments(config).reduce((streams, [from, to]) => {
-      const run = (y: Tensor): Tensor => runPlain(model, y, { ...sources, from, to });
-      return [config.recompute === 'none' ? run(streams[0]) : recompute((y) => [run(y!)])(streams[0])[0]!];
-    }, start),
-  );
+  const start = startWalk(model, x);
+  const end = config.reversible ? runCoupled(model, start, sources) : runSegments(model, start, sources);
+  return { x: endWalk(end), ...(end.halting && { halting: end.halting }) };
 };
 
+const runSegments = (model: BitTransformer, start: Walk, sources: Sources): Walk =>
+  segments(model.config).reduce((walk, [from, to]) => {
+    const run = (inside: Walk): Walk => runPlain(model, inside, { ...sources, from, to });
+    if (model.config.recompute === 'none') return run(walk);
+    // What is computed again is the same bit for bit, and so are the masks.
+    return walkOf(recompute((...values) => valuesOf(run(walkOf(values, walk))))(...valuesOf(walk)), walk);
+  }, start);
+
 const runPlain = (
-  { blocks }: BitTransformer,
-  x: Tensor,
+  model: BitTransformer,
+  start: Walk,
   { from, to, ...sources }: Sources & { readonly from: number; readonly to: number },
-): Tensor =>
-  blocks.slice(from, to).reduce<Residual>(
-    (streams, block, i) =>
-      scope(`blocks.${from + i}`, () =>
-        addBranches(
-          streams,
-          (y) => block.attend(y, sources),
-          (y) => block.feed(y, sources.random),
+): Walk =>
+  model.blocks
+    .slice(from, to)
+    .reduce(
+      (walk, block, i) =>
+        walkThrough(model, from + i, walk, (streams, mask) =>
+          addBranches(streams, ...branchesOf(block, sources, mask)),
         ),
-      ),
-    [x],
-  )[0];
+      start,
+    );
 
 /** Of two streams only the last are kept; with `recompute` also a branch keeps nothing while it is differentiated. */
-const runCoupled = ({ blocks, config }: BitTransformer, start: Residual, sources: Sources): Residual => {
+const runCoupled = (model: BitTransformer, start: Walk, sources: Sources): Walk => {
   const spare = (branch: Branch): Branch =>
-    config.recompute === 'none' ? branch : (x) => recompute((y) => [branch(y!)])(x)[0]!;
-  return blocks.reduce<Residual>(
-    (streams, block, i) =>
-      scope(`blocks.${i}`, () =>
-        reversible(
-          spare((y) => block.attend(y, sources)),
-          spare((y) => block.feed(y, sources.random)),
-          [streams[0], streams[1]!],
-        ),
-      ),
+    model.config.recompute === 'none' ? branch : (x) => recompute((y) => [branch(y!)])(x)[0]!;
+  return model.blocks.reduce(
+    (walk, block, i) =>
+      walkThrough(model, i, walk, (streams, mask) => {
+        const [attend, feed] = branchesOf(block, sources, mask);
+        return reversible(spare(attend), spare(feed), streams as Streams);
+      }),
     start,
   );
 };
+
+const branchesOf = (block: Block, sources: Sources, mask: Mask): readonly [attend: Branch, feed: Branch] => [
+  mask((y) => block.attend(y, sources)),
+  mask((y) => block.feed(y, sources.random)),
+];
 
 /**
  * How far the embedding x that a reversible model rebuilds from the outputs of its last block is from the true one: the
  * largest difference over the largest value, an f32 scalar.
  */
-export const reconstructionError = ({ blocks }: BitTransformer, x: Tensor, sources: Sources): Tensor => {
-  const branches = blocks.map(
-    (block) => [(y: Tensor) => block.attend(y, sources), (y: Tensor) => block.feed(y, sources.random)] as const,
+export const reconstructionError = (model: BitTransformer, x: Tensor, sources: Sources): Tensor => {
+  const branches: (readonly [Branch, Branch])[] = [];
+  const end = model.blocks.reduce(
+    (walk, block, i) =>
+      walkThrough(model, i, walk, (streams, mask) => {
+        const [f, g] = branchesOf(block, sources, mask);
+        branches.push([f, g]);
+        return couple(f, g, streams as Streams);
+      }),
+    startWalk(model, x),
   );
-  const outputs = branches.reduce<Streams>((streams, [f, g]) => couple(f, g, streams), [x, x]);
-  const rebuilt = branches.reduceRight<Streams>((streams, [f, g]) => uncouple(f, g, streams), outputs);
+  const rebuilt = branches.reduceRight<Streams>((streams, [f, g]) => uncouple(f, g, streams), end.streams as Streams);
   const largest = (y: Tensor): Tensor => max(reshape(abs(y), [elementCount(y.shape)]));
   const error = rebuilt.map((y) => largest(sub(y, x))).reduce((a, b) => maximum(a, b));
   return div(error, largest(x));
