@@ -8,6 +8,7 @@ import {
   concat,
   constantArray,
   expandDims,
+  mean,
   mul,
   reshape,
   sample,
@@ -59,6 +60,7 @@ export interface DecodeOptions {
 /**
  * (state with parameters, decode state, draws f32 [2, B]) -> { state, frames i32 [B] }: one byte more for every row. Draws
  * are uniform numbers for the bytes and for their parity bits; a frame is the byte with its parity bit, if the data has any.
+ * Of models that halt also depth f32 [B]: the mean of blocks over the patches that were fed for a byte.
  */
 export const decodeProgram = (model: BitTransformer, options: DecodeOptions): Compiled =>
   compile(
@@ -95,7 +97,8 @@ const nextByte = (model: BitTransformer, state: DecodeState, draws: Tensor, opti
     pending: bitAnd(frames, 2 ** layout.bitsPerPatch - 1),
     ...(utf8 && { utf8: nextUtf8(state.utf8, byte) }),
   };
-  return { state: next, frames };
+  const depth = fed.depth && mean(fed.depth, { axes: [1] });
+  return { state: next, frames, ...(depth && { depth }) };
 };
 
 /** i32 [B, patches per byte]. All but the last patch of a frame are of the byte alone, without parity. */

@@ -13,6 +13,8 @@ export interface GenerateResult {
   readonly bytesPerSecond: number;
   /** Whether a text grew beyond the context, so that the model no longer saw its beginning. */
   readonly slid: boolean;
+  /** Blocks that a patch ran through, the mean over those that were made; only of models with `act`. */
+  readonly meanDepth?: number;
 }
 
 export interface Generator {
@@ -59,6 +61,7 @@ export const generate = (model: BitTransformer, state: State, options: GenerateO
 /** One batch of texts from prompts to their ends. */
 class Writing {
   private readonly chunk: number;
+  private readonly halts: boolean;
   private slid = false;
   private memory: State;
 
@@ -71,6 +74,7 @@ class Writing {
     const { temperature, topK, topP, prompts } = plan;
     this.memory = State.create(state.executor, decodeStateTypes(model, prompts.length));
     this.memory.write('settings', hostArray(Float32Array.of(temperature, topK, topP)));
+    this.halts = model.config.act;
     this.chunk = Math.min(prefillChunk, model.config.contextLength);
   }
 
@@ -97,7 +101,13 @@ class Writing {
     }
     const seconds = (performance.now() - start) / 1000;
     const made = rows.reduce((sum, row) => sum + row.madeBytes, 0);
-    return { rows: rows.map((row) => row.result), bytesPerSecond: made / seconds, slid: this.slid };
+    const depths = rows.reduce((sum, row) => sum + row.depths, 0);
+    return {
+      rows: rows.map((row) => row.result),
+      bytesPerSecond: made / seconds,
+      slid: this.slid,
+      ...(this.halts && { meanDepth: depths / made }),
+    };
   }
 
   /** Moves the window of rows whose context is full. When that happens depends on the row alone. */
@@ -156,6 +166,7 @@ class Writing {
     const result = await this.programs.decode.repeat(count, this.state, this.memory, hostArray(draws, shape));
     this.memory = result.state;
     const frames: ArrayLike<number> = result.frames.data;
-    for (let i = 0; i < frames.length; i++) rows[i % rows.length]!.take(frames[i]!);
+    const depths: ArrayLike<number> | undefined = result.depth?.data;
+    for (let i = 0; i < frames.length; i++) rows[i % rows.length]!.take(frames[i]!, depths?.[i]);
   }
 }

@@ -28,6 +28,7 @@ export class Row {
   private readonly finder: StopFinder;
   private readonly stream: ByteStream;
   private parityErrors = 0;
+  private blocks = 0;
   private reason: StopReason | undefined;
   private stop: Uint8Array | undefined;
 
@@ -89,9 +90,12 @@ export class Row {
     return drawsOf(this.seed, this.made + ahead);
   }
 
-  /** Takes a frame that the model made; one that comes after the end is ignored. */
-  take(frame: number): void {
+  /**
+   * Takes a frame that the model made, and how many blocks its patches ran through; one that comes after the end is ignored.
+   */
+  take(frame: number, depth = 0): void {
     if (!this.active) return;
+    this.blocks += depth;
     const { layout, maxBytes } = this.plan;
     const byte = byteOf(frame, layout);
     this.frames.push(frame);
@@ -121,6 +125,11 @@ export class Row {
 
   get madeBytes(): number {
     return this.made;
+  }
+
+  /** Sum of the depths of all frames. */
+  get depths(): number {
+    return this.blocks;
   }
 
   get result(): GeneratedRow {

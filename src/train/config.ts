@@ -68,6 +68,11 @@ export const runConfigSchema = lazily(() => {
       .lt(1)
       .default(0)
       .describe('Share of the truth of each bit that is given to both its values alike.'),
+    ponderWeight: z
+      .number()
+      .min(0)
+      .default(0.001)
+      .describe('Nats per bit that each block costs a position, with model.act; larger: positions end earlier.'),
     ...watchKeys(z),
     evaluateEvery: z
       .number()

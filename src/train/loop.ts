@@ -197,16 +197,21 @@ export class Loop {
   private async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity });
-    const { bitsPerByte, parityCrossEntropy, bytes } = score;
+    const { bitsPerByte, parityCrossEntropy, bytes, meanDepth } = score;
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
+<<<<<<< HEAD
       const figures = { bitsPerByte, parityCrossEntropy, bytes };
+=======
+      const figures = { bitsPerByte, parityCrossEntropy, bytes, ...(meanDepth !== undefined && { meanDepth }) };
+>>>>>>> 5790189 (Charge for layers in the loss, and tell the mean depth)
       this.metrics.write({
         step,
         validation: { ...figures, ...(reconstructionError !== undefined && { reconstructionError }) },
       });
     }
-    progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)`);
+    const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} layers a position`;
+    progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)${depth}`);
     return score;
   }
 

@@ -1,7 +1,9 @@
-import type { BitTransformer } from '../models/index.js';
+import { type BitTransformer, errorLogits, type Pondered } from '../models/index.js';
 import {
+  add,
   cast,
   constantArray,
+  elementCount,
   mul,
   type RandomSource,
   scope,
@@ -17,6 +19,8 @@ export interface LossOptions {
   readonly parity?: boolean;
   /** Share of each bit's truth that is given to both values alike, 0 unless told. */
   readonly labelSmoothing?: number;
+  /** What a block costs for each position, in nats per bit; of models with `act`. */
+  readonly ponderWeight?: number;
 }
 
 /**
@@ -24,22 +28,25 @@ export interface LossOptions {
  *
  * With smoothing e the truth of a bit is 1 - e/2 for its value and e/2 for the other one (Szegedy et al. 2016). With z the
  * logit of the other one, that costs `(1 - e/2) softplus(z) + e/2 softplus(-z) = softplus(z) - e/2 z`.
+ *
+ * A model that halts pays for the blocks that positions ran through and for what was left for the last of them (Graves 2016).
  */
 export const lossesOf = (
   model: BitTransformer,
   patches: Tensor,
   random: RandomSource,
-  { parity = false, labelSmoothing = 0 }: LossOptions,
+  { parity = false, labelSmoothing = 0, ponderWeight = 0 }: LossOptions,
 ): readonly [minimised: Tensor, shown: Tensor] => {
   const { bitsPerPatch } = model;
   const hasParity = parity && frameBits % bitsPerPatch === 0;
-  if (!hasParity && labelSmoothing === 0) {
+  if (!hasParity && labelSmoothing === 0 && !model.config.act) {
     const loss = model.loss(patches, { random });
     return [loss, loss];
   }
   const length = patches.shape[1]! - 1;
   const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];
-  const errors = model.errorLogits(inputs, targets, { random }); // [B, C, P]
+  const { nodes, pondered } = model.forward(inputs, { random });
+  const errors = scope('loss', () => errorLogits(nodes, targets, bitsPerPatch)); // [B, C, P]
   return scope('loss', () => {
     const costs = cast(softplus(errors), 'f64');
     const smoothed = labelSmoothing === 0 ? costs : sub(costs, mul(cast(errors, 'f64'), labelSmoothing / 2));
@@ -49,9 +56,15 @@ export const lossesOf = (
     const share = (of: Tensor, count: number): Tensor => cast(mul(sum(of), 1 / (patches.shape[0]! * count)), 'f32');
     const payload = hasParity ? mul(costs, constantArray(mask, [length, bitsPerPatch], 'f64')) : costs;
     const payloadBits = mask.reduce((total, one) => total + one, 0);
-    return [share(smoothed, mask.length), share(payload, payloadBits)];
+    const loss = share(smoothed, mask.length);
+    const minimised = pondered ? add(loss, mul(ponderCost(pondered), ponderWeight)) : loss;
+    return [minimised, share(payload, payloadBits)];
   });
 };
+
+/** Blocks run plus remainder, the mean over positions: an f32 scalar. */
+const ponderCost = ({ depth, remainder }: Pondered): Tensor =>
+  cast(mul(sum(cast(add(depth, remainder), 'f64')), 1 / elementCount(depth.shape)), 'f32');
 
 /** A byte and its parity bit. */
 const frameBits = 9;

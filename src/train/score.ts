@@ -2,9 +2,13 @@ import { type Compiled, compile } from '../compile/compile.js';
 import { hostArray } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { type ByteStore, bitWeights, evaluationWindows } from '../data/index.js';
-import type { BitTransformer } from '../models/index.js';
+import { type BitTransformer, bitCosts } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
+<<<<<<< HEAD
 import type { Tensor } from '../tensor/index.js';
+=======
+import { scope, type Tensor } from '../tensor/index.js';
+>>>>>>> 5790189 (Charge for layers in the loss, and tell the mean depth)
 
 /** How well a model predicts some bytes. */
 export interface Score {
@@ -17,6 +21,8 @@ export interface Score {
   readonly context: number;
   /** Bytes from one window's end to the next; null where windows do not overlap. */
   readonly stride: number | null;
+  /** Blocks that a position ran through, the mean over those whose bits count; only of models with `act`. */
+  readonly meanDepth?: number;
   /** Surprise of every byte in bits, when asked for. */
   readonly perByte?: Float32Array;
 }
@@ -40,7 +46,11 @@ export const createScorer = (model: BitTransformer): Scorer => {
   const { contextLength, bitsPerPatch } = model.config;
   const rows = Math.max(1, Math.min(64, Math.floor(positionsPerCall / contextLength)));
   const costs: Compiled = compile((state: ParameterState, batch: { inputs: Tensor; targets: Tensor }) =>
-    bind(model, joinParameters(state), () => model.bitCosts(batch.inputs, batch.targets, {})),
+    bind(model, joinParameters(state), () => {
+      const { nodes, pondered } = model.forward(batch.inputs);
+      const bits = scope('loss', () => bitCosts(nodes, batch.targets, bitsPerPatch));
+      return { bits, ...(pondered && { depth: pondered.depth }) };
+    }),
   );
   return async (state, store, options) => {
     const { parity, stride } = options;
@@ -51,15 +61,21 @@ export const createScorer = (model: BitTransformer): Scorer => {
     const frameBits = parity ? 9 : 8;
     let payload = 0;
     let parityNats = 0;
+    let [blocksRun, positions] = [0, 0];
     let done = 0;
     for (const batch of windows.batches(rows)) {
       const shape = [rows, contextLength];
-      const bits = await costs(state, {
+      const { bits, depth } = await costs(state, {
         inputs: hostArray(batch.inputs, shape),
         targets: hostArray(batch.targets, shape),
       });
       const nats = bits.data as Float32Array; // [rows, contextLength, bitsPerPatch]
       const weights = bitWeights(batch.payloadMasks, bitsPerPatch);
+      const depths = depth?.data as Float32Array | undefined; // [rows, contextLength]
+      depths?.forEach((blocks, i) => {
+        blocksRun += blocks * batch.weights[i]!;
+        positions += batch.weights[i]!;
+      });
       for (let i = 0; i < nats.length; i++) payload += nats[i]! * weights[i]!;
       if (parity) {
         const checks = bitWeights(batch.parityMasks, bitsPerPatch);
@@ -75,6 +91,7 @@ export const createScorer = (model: BitTransformer): Scorer => {
       bytes: store.length,
       context: contextLength,
       stride: stride ?? null,
+      ...(model.config.act && { meanDepth: blocksRun / positions }),
       ...(perByte && { perByte }),
     };
   };

@@ -30,7 +30,10 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
     .option('--threads <N>', 'native threads', wholeNumber(1, maxThreads))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
-    .option('--json', 'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }')
+    .option(
+      '--json',
+      'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }; of models that halt also meanDepth',
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  nonet evaluate quickstart --stride 16\n  nonet evaluate quickstart --data letter.txt --per-byte',

@@ -73,7 +73,10 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
     .option('--threads <N>', 'native threads', wholeNumber(1, maxThreads))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
-    .option('--json', 'print { rows: [{ prompt, text, hex, stopReason, parityErrors }], bytesPerSecond, slid }')
+    .option(
+      '--json',
+      'print { rows: [{ prompt, text, hex, stopReason, parityErrors }], bytesPerSecond, slid }; of models that halt also meanDepth',
+    )
     .addHelpText(
       'after',
       '\nExample:\n  nonet generate quickstart --prompt "Call me " --bytes 300 --temperature 0.7 --utf8',
@@ -134,7 +137,9 @@ const runGenerate = async (
     if (wrong > 0) warn(`${wrong} of ${total} sampled parity bits do not fit their bytes.`);
     if (io.out.isTTY && io.err.isTTY) {
       const speed = `${formatBytes(total)} at ${formatRate(result.bytesPerSecond, 'B')}`;
-      io.err.write(`${colorsFor(io.err, io.env).dim(speed)}\n`);
+      const { meanDepth } = result;
+      const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} of ${model.config.layers} layers a patch`;
+      io.err.write(`${colorsFor(io.err, io.env).dim(speed + depth)}\n`);
     }
   } finally {
     state.free();

@@ -10,12 +10,14 @@ export interface EvaluationFigures {
   /** Patches. */
   readonly context: number;
   readonly stride: number | null;
+  /** Layers that a position ran through, of models that halt. */
+  readonly meanDepth?: number;
   readonly compressors: CompressorFigures | null;
 }
 
 /** An evaluation for people. */
 export const evaluationReport = (evaluation: EvaluationFigures): string => {
-  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors } = evaluation;
+  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, meanDepth, compressors } = evaluation;
   const windows = stride === null ? 'windows that do not overlap' : `windows that move on by ${stride} bytes`;
   return (
     `${bitsPerByte.toFixed(4)} bits per byte over ${formatCount(bytes)} bytes, in ${windows} of ${context} patches\n` +
@@ -24,6 +26,7 @@ export const evaluationReport = (evaluation: EvaluationFigures): string => {
         'parity bits',
         parityCrossEntropy === null ? undefined : `${parityCrossEntropy.toFixed(5)} nats of cross entropy, apart`,
       ],
+      ['layers', meanDepth === undefined ? undefined : `${meanDepth.toFixed(2)} a position`],
     ]) +
     comparison(bitsPerByte, compressors)
   );
@@ -31,7 +34,8 @@ export const evaluationReport = (evaluation: EvaluationFigures): string => {
 
 /** An evaluation for programs. */
 export const evaluationJson = (evaluation: EvaluationFigures, perByte?: Float32Array): unknown => {
-  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors } = evaluation;
+  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, meanDepth, compressors } = evaluation;
+  const depth = meanDepth !== undefined && { meanDepth };
   const surprise = perByte && { perByte: Array.from(perByte, (bits) => Number(bits.toFixed(4))) };
-  return { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors, ...surprise };
+  return { bitsPerByte, parityCrossEntropy, bytes, context, stride, ...depth, compressors, ...surprise };
 };

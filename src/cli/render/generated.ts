@@ -52,10 +52,19 @@ export const generatedWriter = (io: CliIo, prompts: readonly Uint8Array[]): Gene
   };
 };
 
+/** All texts of one call, with what `generate` tells of it. */
+export interface GeneratedTexts {
+  readonly rows: readonly GeneratedRow[];
+  readonly bytesPerSecond: number;
+  readonly slid: boolean;
+  /** Of models that halt. */
+  readonly meanDepth?: number;
+}
+
 /** Texts for programs: `hex` has the exact bytes, `text` shows ill-formed ones as replacement characters. */
 export const generatedJson = (
   prompts: readonly Uint8Array[],
-  { rows, bytesPerSecond, slid }: { rows: readonly GeneratedRow[]; bytesPerSecond: number; slid: boolean },
+  { rows, bytesPerSecond, slid, meanDepth }: GeneratedTexts,
 ): unknown => ({
   rows: rows.map(({ bytes, stopReason, stop, parityErrors }, row) => ({
     prompt: decoded(prompts[row] ?? new Uint8Array()),
@@ -67,6 +76,7 @@ export const generatedJson = (
   })),
   bytesPerSecond,
   slid,
+  ...(meanDepth !== undefined && { meanDepth }),
 });
 
 const longestTitle = 60;
