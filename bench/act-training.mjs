@@ -1,7 +1,7 @@
 // What adaptive computation time costs and gives: a model without it beside models with it at several ponder weights, all
-// trained alike on the same text.
+// trained alike on the same text. Keys of a recipe change what is alike: --set threads=1.
 //
-//   node bench/act-training.mjs TEXT [--steps 1500] [--layers 4] [--weights 0,0.001,0.003] [--seed 1337] [--train key=value]...
+//   node bench/act-training.mjs TEXT [--steps 1500] [--layers 4] [--weights none,0,0.001,0.003] [--seed 1337] [--set key=value]...
 //
 // Prints bits per byte and mean depth on the validation part, and Spearman's rank correlation of the depth of a position with
 // the surprise at the byte that it predicts and with that at the byte that it has read; for docs/log.md.
@@ -24,9 +24,9 @@ const { values, positionals } = parseArgs({
   options: {
     steps: { type: 'string', default: '1500' },
     layers: { type: 'string', default: '4' },
-    weights: { type: 'string', default: '0,0.001,0.003' },
+    weights: { type: 'string', default: 'none,0,0.001,0.003' },
     seed: { type: 'string', default: '1337' },
-    train: { type: 'string', multiple: true, default: [] },
+    set: { type: 'string', multiple: true, default: [] },
   },
 });
 const [text] = positionals;
@@ -46,7 +46,7 @@ const configOf = (name, model, ponderWeight) => {
       ...{ evaluateEvery: 0, checkpointEvery: 0, ponderWeight },
     },
   };
-  return checkConfig(withSettings(tree, values.train), 'the benchmark', name);
+  return checkConfig(withSettings(tree, values.set), 'the benchmark', name);
 };
 
 /** Surprise and depth of validation positions, window by window. */
@@ -91,27 +91,29 @@ const ranks = (numbers) => {
 };
 
 try {
-  console.log(`${values.layers} layers, ${values.steps} steps, seed ${values.seed} ${values.train.join(' ')}\n`);
+  console.log(`${values.layers} layers, ${values.steps} steps, seed ${values.seed} ${values.set.join(' ')}\n`);
   console.log(
     '| ponder weight | bits per byte | over none | mean depth | of the layers | surprise ahead | just read |',
   );
   console.log('|---|---|---|---|---|---|---|');
-  const none = (await train(configOf('none', {}, 0))).validation.bitsPerByte;
-  console.log(`| no halting | ${none.toFixed(4)} | | ${values.layers} | | | |`);
+  let none;
   for (const weight of values.weights.split(',')) {
-    const config = configOf(`w${weight}`, { act: true }, Number(weight));
-    const { validation } = await train(config);
+    const halts = weight !== 'none';
+    const config = configOf(`w${weight}`, { act: halts }, halts ? Number(weight) : 0);
+    const { bitsPerByte, meanDepth } = (await train(config)).validation;
+    if (!halts) {
+      none = bitsPerByte;
+      console.log(`| no halting | ${none.toFixed(4)} | | ${values.layers} | | | |`);
+      continue;
+    }
     const { surprise, depth, contextLength } = await positionsOf(config);
-    const inside = (_, i) => i % contextLength > 0;
+    // What the first position of a window has read has no surprise.
+    const hasRead = (_, i) => i % contextLength > 0;
+    const read = [surprise.slice(0, -1).filter((_, i) => hasRead(_, i + 1)), depth.filter(hasRead)];
     const cells = [
-      ...[weight, validation.bitsPerByte.toFixed(4)],
-      `${((validation.bitsPerByte / none - 1) * 100).toFixed(2)} %`,
-      ...[validation.meanDepth.toFixed(3), (validation.meanDepth / Number(values.layers)).toFixed(3)],
-      spearman(surprise, depth).toFixed(3),
-      spearman(
-        surprise.slice(0, -1).filter((x, i) => inside(x, i + 1)),
-        depth.slice(1).filter((x, i) => inside(x, i + 1)),
-      ).toFixed(3),
+      ...[weight, bitsPerByte.toFixed(4), none ? `${((bitsPerByte / none - 1) * 100).toFixed(2)} %` : ''],
+      ...[meanDepth.toFixed(3), (meanDepth / Number(values.layers)).toFixed(3)],
+      ...[spearman(surprise, depth).toFixed(3), spearman(...read).toFixed(3)],
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { compile } from '../../compile/compile.js';
 import { defaultExecutor } from '../../compile/default-executor.js';
 import type { HostArray } from '../../compile/host-array.js';
+import { ReferenceExecutor } from '../../compile/reference/executor.js';
 import { bind, parameterCount } from '../../nn/index.js';
-import { randomIntegers } from '../../nn/test-support.js';
+import { f32, randomIntegers } from '../../nn/test-support.js';
 import {
   add,
   cast,
@@ -19,6 +20,7 @@ import {
   type Tensor,
   type Tree,
   treeLeaves,
+  treeMap,
 } from '../../tensor/index.js';
 import { valueAndGrad } from '../../transform/index.js';
 import type { BitTransformerOptions } from './config.js';
@@ -105,6 +107,45 @@ describe('model.act', () => {
     }
     const unit = others.get('blocks.1.halting.weight')!;
     expect(unit.some((x) => x !== 0)).toBe(true);
+  });
+
+  it('has the gradients that small changes show', async () => {
+    const model = modelOf({ layers: 3, dModel: 8, feedForward: 12 });
+    const parameters = haltingParameters(model, 3);
+    const few = randomIntegers([1, 6], 5, 16);
+    const f = (p: Tree<Tensor>, x: Tensor) =>
+      bind(model, p, () => [wholly(model, x), model.forward(x).pondered!.depth] as const);
+    const valueAt = compile(f, { executor: new ReferenceExecutor() });
+    const [, gradients] = await compile(
+      (p: Tree<Tensor>, x: Tensor) => valueAndGrad((q: Tree<Tensor>) => f(q, x)[0])(p),
+      { executor: new ReferenceExecutor() },
+    )(parameters, few);
+    const leaves = new Map(treeLeaves<HostArray>(gradients, isArray).map(({ path, value }) => [path, value.data]));
+    for (const [at, i] of [
+      ['blocks.0.halting.bias', 0],
+      ['blocks.1.halting.weight', 3],
+      ['blocks.0.halting.weight', 5],
+      ['blocks.1.feedForward.up.weight', 7],
+      ['blocks.2.attention.qkv.weight', 150],
+    ] as const) {
+      const moved = async (by: number) => {
+        const tree = treeMap<HostArray, HostArray>(parameters, isArray, (array, path) =>
+          path === at
+            ? f32(
+                Array.from(array.data, (x, k) => (k === i ? x + by : x)),
+                array.shape,
+              )
+            : array,
+        );
+        const [value, depth] = await valueAt(tree, few);
+        return { value: value.item() as number, depth: [...depth.data] };
+      };
+      const [below, above] = [await moved(-(2 ** -9)), await moved(2 ** -9)];
+      // Where a position ends elsewhere the value jumps.
+      expect(above.depth).toEqual(below.depth);
+      const slope = ((above.value - below.value) / 2) * 2 ** 9;
+      expect(Math.abs(slope - (leaves.get(at)![i] as number)), at).toBeLessThan(2e-3 * (1 + Math.abs(slope)));
+    }
   });
 
   it('lets positions end at blocks of their own, from the first to the last', async () => {
