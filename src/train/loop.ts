@@ -200,11 +200,7 @@ export class Loop {
     const { bitsPerByte, parityCrossEntropy, bytes, meanDepth } = score;
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
-<<<<<<< HEAD
-      const figures = { bitsPerByte, parityCrossEntropy, bytes };
-=======
       const figures = { bitsPerByte, parityCrossEntropy, bytes, ...(meanDepth !== undefined && { meanDepth }) };
->>>>>>> 5790189 (Charge for layers in the loss, and tell the mean depth)
       this.metrics.write({
         step,
         validation: { ...figures, ...(reconstructionError !== undefined && { reconstructionError }) },

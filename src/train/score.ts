@@ -4,11 +4,7 @@ import type { State } from '../compile/state.js';
 import { type ByteStore, bitWeights, evaluationWindows } from '../data/index.js';
 import { type BitTransformer, bitCosts } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
-<<<<<<< HEAD
-import type { Tensor } from '../tensor/index.js';
-=======
 import { scope, type Tensor } from '../tensor/index.js';
->>>>>>> 5790189 (Charge for layers in the loss, and tell the mean depth)
 
 /** How well a model predicts some bytes. */
 export interface Score {
