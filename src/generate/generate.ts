@@ -106,7 +106,7 @@ class Writing {
       rows: rows.map((row) => row.result),
       bytesPerSecond: made / seconds,
       slid: this.slid,
-      ...(this.halts && { meanDepth: depths / made }),
+      ...(this.halts && made > 0 && { meanDepth: depths / made }),
     };
   }
 

@@ -71,7 +71,7 @@ export const runConfigSchema = lazily(() => {
     ponderWeight: z
       .number()
       .min(0)
-      .default(0.001)
+      .default(0.0005)
       .describe('Nats per bit that each block costs a position, with model.act; larger: positions end earlier.'),
     ...watchKeys(z),
     evaluateEvery: z

@@ -18,6 +18,12 @@ describe('evaluationReport', () => {
     expect(evaluationReport({ ...evaluation, stride: 16 })).toMatch(/move on by 16 bytes/);
   });
 
+  it('tells how many layers the positions of a halting model ran through', () => {
+    expect(evaluationReport(evaluation)).not.toMatch(/layers/);
+    expect(evaluationReport({ ...evaluation, meanDepth: 2.345 })).toMatch(/layers\s+2\.35 a position/);
+    expect(evaluationJson({ ...evaluation, meanDepth: 2.345 })).toEqual({ ...evaluation, meanDepth: 2.345 });
+  });
+
   it('speaks of parity bits apart from the payload, and only where there are any', () => {
     expect(evaluationReport(evaluation)).not.toMatch(/parity/);
     expect(evaluationReport({ ...evaluation, parityCrossEntropy: 0.01 })).toMatch(/parity bits\s+0\.01000 nats/);

@@ -41,5 +41,8 @@ describe('generatedJson', () => {
       bytesPerSecond: 5,
       slid: false,
     });
+    expect(generatedJson([], { rows: [], bytesPerSecond: 5, slid: false, meanDepth: 1.5 })).toMatchObject({
+      meanDepth: 1.5,
+    });
   });
 });
