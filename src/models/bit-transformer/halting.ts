@@ -141,17 +141,20 @@ const counted = (
   };
 };
 
-/** A walk as plain values and back, for functions over lists of tensors. */
+const fields = ['running', 'total', 'depth', 'remainder', 'output'] as const satisfies readonly (keyof Halting)[];
+
+/** A walk as plain values, for functions over lists of tensors. */
 export const valuesOf = ({ streams, halting }: Walk): Tensor[] => [
   ...streams,
-  ...(halting ? Object.values(halting) : []),
+  ...(halting ? fields.map((field) => halting[field]) : []),
 ];
 
+/** The walk that such values make, of the form of another one. */
 export const walkOf = (values: readonly Tensor[], { streams, halting }: Walk): Walk => {
-  const count = streams.length;
-  const named = halting && Object.keys(halting).map((key, i) => [key, values[count + i]!] as const);
+  const own = values.slice(streams.length);
+  const named = fields.map((field, i) => [field, own[i]!] as const);
   return {
-    streams: values.slice(0, count) as unknown as Residual,
-    ...(named && { halting: Object.fromEntries(named) as unknown as Halting }),
+    streams: values.slice(0, streams.length) as unknown as Residual,
+    ...(halting && { halting: Object.fromEntries(named) as unknown as Halting }),
   };
 };
