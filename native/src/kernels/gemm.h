@@ -3,7 +3,7 @@
 
 constexpr long kBlockOfB = 128 * 1024;              // floats of packed B kept in L2 while rows of A pass by
 // Rows of A^T packed at once, about half of the second-level cache.
-constexpr long kRowsOfTransposedA = (kTileRows > 6 ? 36 : 48) * kTileRows;
+constexpr long kRowsOfTransposedA = 48 * kTileRows;
 constexpr long kColumnsBesideA = 128;                // columns of B packed at once beside them
 constexpr long kSumRows = 512, kSumColumns = 512;    // rectangle whose block totals are summed apart from C
 

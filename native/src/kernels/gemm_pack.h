@@ -9,8 +9,9 @@ NONET_INLINE long roundUp(long a, long b) { return ceilDiv(a, b) * b; }
 NONET_INLINE long minLong(long a, long b) { return a < b ? a : b; }
 NONET_INLINE long maxLong(long a, long b) { return a > b ? a : b; }
 
-// A panel of B this deep takes half of the first-level cache or less.
-constexpr long kMaxBlock = kTileRows > 6 ? 512 : 256;
+// A panel of B this deep stays in the first-level cache, or just behind it where panels are twice as wide: shorter blocks
+// would add their totals to C more often.
+constexpr long kMaxBlock = kTileRows > 6 ? 320 : 256;
 NONET_INLINE long kBlock(long k) { return k <= kMaxBlock ? k : roundUp(ceilDiv(k, ceilDiv(k, kMaxBlock)), 16); }
 
 // Floats from the start of packed B to block `k0` of panel `panel`, for a block of kc.
