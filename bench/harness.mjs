@@ -6,6 +6,11 @@ const wanted = 25;
 const leastKept = 3;
 const leastRounds = 3;
 const mostRepetitions = 1 << 20;
+/**
+ * Milliseconds after which a competitor that waited for its turn is cold: systems take apart the huge pages of a process that
+ * idles, and put them together again while it runs.
+ */
+const idle = 5000;
 /** Seconds of a repetition that needs no second one to be warm. */
 const warm = 2;
 
@@ -18,7 +23,8 @@ const warm = 2;
 export const race = async (competitors, { gate, seconds, quick = false }) => {
   const entries = [];
   for (const competitor of competitors) {
-    entries.push({ ...competitor, samples: [], repetitions: await calibrate(competitor, quick) });
+    const repetitions = await calibrate(competitor, quick);
+    entries.push({ ...competitor, samples: [], repetitions, ran: performance.now() });
   }
   const end = performance.now() + seconds * 1000;
   const enough = (rounds) => {
@@ -30,11 +36,13 @@ export const race = async (competitors, { gate, seconds, quick = false }) => {
     // Another one begins each round: nobody always follows the same neighbour.
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[(round + i) % entries.length];
+      if (performance.now() - entry.ran > idle) await entry.run(1);
       const { seconds: total, ...facts } = await gate.take(
         () => entry.run(entry.repetitions),
         entry.pid ?? process.pid,
       );
       entry.samples.push({ seconds: total / entry.repetitions, ...facts });
+      entry.ran = performance.now();
     }
   }
   // Quiet samples of one against noisy samples of another would be no comparison: all are gated or none.
