@@ -8,6 +8,13 @@ import { NonetError } from './errors.js';
 /** The two 32-bit words that select a stream. Callers derive them from the seed and a stream number. */
 export type RandomKey = readonly [key0: number, key1: number];
 
+/**
+ * The key of one use of a seed (an integer from 0 to 2^53 - 1): `stream` sets it apart from every other use, the counters
+ * from the same use at another place.
+ */
+export const seedKey = (seed: number, stream: number, counter0: number, counter1 = 0): RandomKey =>
+  threefry2x32(seed % 2 ** 32, Math.floor(seed / 2 ** 32) ^ stream, counter0, counter1);
+
 /** Parity word of the Threefry key schedule for 32-bit words. */
 const KEY_PARITY = 0x1bd11bda;
 

@@ -1,5 +1,5 @@
 import { NonetError } from '../core/errors.js';
-import { randomInteger, threefry2x32 } from '../core/random.js';
+import { randomInteger, seedKey } from '../core/random.js';
 import type { ByteStore } from './byte-store.js';
 import { createPatchReader, type PatchLayout, type PatchReader } from './patch-reader.js';
 
@@ -51,7 +51,6 @@ export function createBatcher(options: BatcherOptions): Batcher {
   const length = contextLength + 1;
   const unit = reader.aligned ? reader.frameBits : 1;
   const starts = Math.floor((reader.totalBits - length * bitsPerPatch) / unit) + 1;
-  const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
 
   return {
     starts,
@@ -59,7 +58,7 @@ export function createBatcher(options: BatcherOptions): Batcher {
     batch(step, microBatch = 0) {
       requireCount('step', step, 0);
       requireCount('microBatch', microBatch, 0);
-      const [key0, key1] = threefry2x32(low, high ^ STREAM, step, microBatch);
+      const [key0, key1] = seedKey(seed, STREAM, step, microBatch);
       const patches = new Int32Array(batchSize * length);
       for (let row = 0; row < batchSize; row++) {
         reader.read(randomInteger(key0, key1, row, starts) * unit, length, patches, row * length);

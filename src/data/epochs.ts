@@ -1,15 +1,7 @@
 import { NonetError } from '../core/errors.js';
-import { threefry2x32 } from '../core/random.js';
-import {
-  type Batch,
-  type Batcher,
-  type BatcherOptions,
-  createBatcher,
-  requireCount,
-  requireWindow,
-} from './batches.js';
+import { permute, seedKey } from '../core/random.js';
+import { type Batch, type Batcher, type BatcherOptions, createBatcher, requireCount } from './batches.js';
 import { createPatchReader } from './patch-reader.js';
-import { permuted } from './permutation.js';
 
 export interface EpochOptions extends BatcherOptions {
   readonly epochs: number;
@@ -43,7 +35,6 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
   requireCount('extraSteps', extraSteps, 0);
   requireCount('accumulation', accumulation, 1);
   const reader = createPatchReader(store, options);
-  requireWindow(reader, bitsPerPatch, contextLength, 'training');
 
   const length = contextLength + 1;
   // A context that ends inside of a byte overlaps the next one: windows begin where bytes do.
@@ -53,7 +44,6 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
   const walked = Math.ceil(windows / batchSize);
   const microBatchesOfEpoch = walked + extraSteps;
   const stepsOfEpoch = Math.ceil(microBatchesOfEpoch / accumulation);
-  const [low, high] = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
 
   const place = (step: number): { epoch: number; first: number } => {
     requireCount('step', step, 0);
@@ -76,11 +66,11 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
       }
       const at = first + microBatch;
       if (at >= walked) return random.batch(step, microBatch);
-      const key = threefry2x32(low, high ^ STREAM, epoch, 0);
+      const key = seedKey(seed, STREAM, epoch);
       const rows = Math.min(batchSize, windows - at * batchSize);
       const patches = new Int32Array(rows * length);
       for (let row = 0; row < rows; row++) {
-        reader.read(permuted(at * batchSize + row, windows, key) * stride, length, patches, row * length);
+        reader.read(permute(at * batchSize + row, windows, key) * stride, length, patches, row * length);
       }
       return { patches };
     },

@@ -174,11 +174,11 @@ const lengths = ['steps', 'minutes', 'epochs'];
 /** A tree with settings of the command line. A length among them is meant, even where the tree has another one. */
 export const withSettings = (tree: ConfigTree, overrides: readonly string[]): ConfigTree => {
   const sets = (key: string): boolean => overrides.some((override) => override.startsWith(`train.${key}=`));
-  const drops = (key: string): boolean => !sets(key === 'extraSteps' ? 'epochs' : key);
-  const isLength = (key: string): boolean => lengths.includes(key) || key === 'extraSteps';
   const { train } = tree;
   if (!lengths.some(sets) || typeof train !== 'object' || train === null) return applyOverrides(tree, [...overrides]);
-  const kept = Object.entries(train).filter(([key]) => !(isLength(key) && drops(key)));
+  const dropped = lengths.filter((key) => !sets(key));
+  if (!sets('epochs')) dropped.push('extraSteps');
+  const kept = Object.entries(train).filter(([key]) => !dropped.includes(key));
   return applyOverrides({ ...tree, train: Object.fromEntries(kept) }, [...overrides]);
 };
 

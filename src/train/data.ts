@@ -60,9 +60,15 @@ export const batchersOf = (
   store: ByteStore,
 ): ((seed: number) => Batcher | EpochBatcher) => {
   const { batchSize, accumulation, epochs, extraSteps } = train;
-  return (seed) => {
+  const create = (seed: number) => {
     const options = { store, bitsPerPatch, parity, contextLength, batchSize, accumulation, seed };
     return epochs === undefined ? createBatcher(options) : createEpochBatcher({ ...options, epochs, extraSteps });
+  };
+  // Every step asks, almost always for the seed of the step before.
+  let last: { readonly seed: number; readonly batcher: Batcher | EpochBatcher } | undefined;
+  return (seed) => {
+    if (last?.seed !== seed) last = { seed, batcher: create(seed) };
+    return last.batcher;
   };
 };
 
