@@ -5,7 +5,7 @@ import { resolveSources, type SourceFile } from '../data/sources.js';
 
 /** What a look at the beginning of some data tells about it. */
 export interface DataFacts {
-  readonly kind: 'text' | 'binary' | 'jsonl';
+  readonly kind: 'text' | 'binary' | 'jsonl' | 'tfrecord' | 'wikitext';
   readonly files: number;
   /** Payload bytes; an estimate where files are compressed. */
   readonly bytes: number;
@@ -35,14 +35,15 @@ export const inspectData = async (path: string): Promise<DataFacts> => {
   const measured = { files: sources.length, bytes };
   const row = first.format === 'jsonl' || startsLikeJsonLines(sample) ? firstRow(sample, first) : undefined;
   if (row) return { kind: 'jsonl', ...measured, textField: textFieldOf(row, first) };
+  if (first.format === 'tfrecord' || first.format === 'wikitext') return { kind: first.format, ...measured };
   return { kind: isText(sample) ? 'text' : 'binary', ...measured };
 };
 
-/** The first bytes, decompressed but not parsed. */
+/** The first bytes, decompressed; lines of JSON are not parsed. */
 const beginningOf = async (source: SourceFile): Promise<Uint8Array> => {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of readSource({ ...source, format: 'bytes' })) {
+  for await (const piece of readSource(source.format === 'jsonl' ? { ...source, format: 'bytes' } : source)) {
     pieces.push(piece.slice());
     length += piece.length;
     if (length >= sampleBytes) break;

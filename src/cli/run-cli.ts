@@ -10,6 +10,7 @@ import { defineMerge } from './commands/merge.js';
 import { definePlan } from './commands/plan.js';
 import { defineQuickstart } from './commands/quickstart.js';
 import { defineRuns } from './commands/runs.js';
+import { defineTfRecord } from './commands/tfrecord.js';
 import { defineTrain } from './commands/train.js';
 import { type CliIo, widthOf } from './io.js';
 import { packageVersion } from './package-files.js';
@@ -55,6 +56,7 @@ const commands = [
   defineConfig,
   defineRuns,
   defineMerge,
+  defineTfRecord,
   defineDoctor,
 ];
 

@@ -24,6 +24,8 @@ const metaSchema = lazily(() => {
     validationBytes: count,
     /** The sources in the order of the stream, with the payload bytes that each gave. */
     files: z.array(z.object({ name: z.string(), bytes: count })),
+    /** What was wrong with records that were left out. */
+    damaged: z.array(z.string()).optional(),
     /** Blocks of the validation part in all, and those that the training part holds too. */
     duplicates: z.object({ blockBytes: count, blocks: count, found: count }),
   });

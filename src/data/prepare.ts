@@ -5,6 +5,7 @@ import { fileError, fileExists, readText, syncFolder, temporaryName, writeFileAt
 import { sha256 } from '../core/hash.js';
 import { openDataset, PREPARED_VERSION, type PreparedMeta } from './dataset.js';
 import { type FormatOption, resolveSources, type SourceFile } from './sources.js';
+import { wikitextParts } from './wikitext.js';
 import { type SplitRule, writePrepared } from './write-prepared.js';
 
 export interface DataOptions {
@@ -12,9 +13,9 @@ export interface DataOptions {
   readonly path: string | readonly string[];
   /** `auto` (default) goes by the extension. */
   readonly format?: FormatOption;
-  /** The field of a JSONL line that holds the text; default `text`. */
+  /** The field of a JSONL line, or the feature of a TFRecord record, that holds the text; default `text`. */
   readonly textField?: string;
-  /** The byte between two JSONL documents; default 10. */
+  /** The byte between two documents of JSONL or WikiText; default 10. */
   readonly separator?: number;
   /** Sources of the validation part; without them it is the end of the stream. */
   readonly validationPath?: string | readonly string[];
@@ -22,6 +23,8 @@ export interface DataOptions {
   readonly validationShare?: number;
   /** What the share is counted in: bytes (default) or the characters of UTF-8 text. */
   readonly splitUnit?: 'bytes' | 'characters';
+  /** Whether a damaged TFRecord record is an error (default) or left out, with a warning. */
+  readonly damaged?: 'error' | 'skip';
 }
 
 export interface PreparedData {
@@ -51,16 +54,18 @@ const MOVE_ATTEMPTS = 2;
 export async function prepareData(options: DataOptions, cacheFolder: string): Promise<PreparedData> {
   const rule = splitRule(options);
   const warnings: string[] = [];
-  const validation = options.validationPath ? await resolveSources(options.validationPath, options.format) : [];
-  const training = withoutValidation(await resolveSources(options.path, options.format), validation, warnings);
+  const parts = wikitextParts(await resolveSources(options.path, options.format));
+  const { validationPath } = options;
+  const validation = validationPath ? await resolveSources(validationPath, options.format) : parts.validation;
+  const training = withoutValidation(parts.training, validation, warnings);
 
   const keyFile = join(cacheFolder, `${quickKey(rule, training, validation)}.key`);
   const known = await readKnown(cacheFolder, keyFile);
-  if (known) return { ...known, warnings: [...warnings, ...duplicateWarnings(known.meta)], reused: true };
+  if (known) return { ...known, warnings: [...warnings, ...warningsOf(known.meta)], reused: true };
 
   const prepared = await prepareAnew(cacheFolder, training, validation, rule);
   await writeFileAtomic(keyFile, prepared.meta.sourceHash);
-  return { ...prepared, warnings: [...warnings, ...duplicateWarnings(prepared.meta)], reused: false };
+  return { ...prepared, warnings: [...warnings, ...warningsOf(prepared.meta)], reused: false };
 }
 
 function splitRule(options: DataOptions): SplitRule {
@@ -71,7 +76,7 @@ function splitRule(options: DataOptions): SplitRule {
   if (!Number.isInteger(separator) || separator < 0 || separator > 255) {
     throw new NonetError('E_CONFIG', `data.separator is ${separator}: a byte, 0 to 255, is expected.`);
   }
-  return { validationShare, splitUnit, separator, textField };
+  return { validationShare, splitUnit, separator, textField, ...(options.damaged === 'skip' && { damaged: 'skip' }) };
 }
 
 function withoutValidation(training: SourceFile[], validation: SourceFile[], warnings: string[]): SourceFile[] {
@@ -183,6 +188,19 @@ async function isAtWork(owner: number, path: string): Promise<boolean> {
     // Another user's process runs too.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
+}
+
+/** Records named one by one; the rest of them is counted. */
+const NAMED_RECORDS = 5;
+
+function warningsOf(meta: PreparedMeta): string[] {
+  const { damaged = [] } = meta;
+  const more = damaged.length - NAMED_RECORDS;
+  return [
+    ...damaged.slice(0, NAMED_RECORDS).map((what) => `left out: ${what}.`),
+    ...(more > 0 ? [`left out: ${more} more damaged records.`] : []),
+    ...duplicateWarnings(meta),
+  ];
 }
 
 function duplicateWarnings({ duplicates }: PreparedMeta): string[] {

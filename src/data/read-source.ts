@@ -3,33 +3,50 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { NonetError } from '../core/errors.js';
 import { fileError } from '../core/files.js';
+import { debugSource } from './debug-source.js';
 import { jsonlTexts } from './jsonl.js';
 import type { SourceFile } from './sources.js';
+import { recordBytes } from './tfrecord/records.js';
+import { wikitextArticles } from './wikitext.js';
 import { decompressZstd } from './zstd.js';
 
 export interface ReadOptions {
-  /** The field of a JSONL line that holds the text; default `text`. */
+  /** The field of a JSONL line, or the feature of a TFRecord record, that holds the text; default `text`. */
   readonly textField?: string;
-  /** The byte between two JSONL documents; default 10, a line feed. */
+  /** The byte between two documents of JSONL or WikiText; default 10, a line feed. */
   readonly separator?: number;
   /** True when other bytes precede this file in the stream, so that its first JSONL document is set off too. */
   readonly continues?: boolean;
+  /** Called for each damaged TFRecord record, which is then left out; without it the first one is an error. */
+  readonly onDamaged?: (what: string) => void;
 }
 
 /** Bytes read at a time; with the decompressor's window, all that is held of a file. */
 const PIECE_BYTES = 1 << 18;
 
 /**
- * The payload bytes of a source file in pieces: decompressed, and for JSONL the texts of its documents as UTF-8 with
- * one separator byte between them. Memory stays bounded whatever the file's size (a JSONL line must fit).
+ * The payload bytes of a source file in pieces: decompressed, of JSONL the texts of its documents as UTF-8, of WikiText
+ * its articles, with one separator byte between them, of TFRecord the bytes of its records one behind the other. Memory
+ * stays bounded whatever the file's size (a JSONL line, a record must fit).
  *
  * @throws NonetError `E_FILE` when it cannot be read, `E_DATA` when it is damaged or a line is not what it should be.
  */
 export function readSource(file: SourceFile, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {
   const bytes = decompressed(file);
-  if (file.format === 'bytes') return bytes;
-  const { textField = 'text', separator = 0x0a, continues = false } = options;
-  return jsonlTexts(bytes, { path: file.path, textField, separator, continues });
+  const { path, size } = file;
+  const { textField = 'text', separator = 0x0a, continues = false, onDamaged } = options;
+  switch (file.format) {
+    case 'bytes':
+      return bytes;
+    case 'jsonl':
+      return jsonlTexts(bytes, { path, textField, separator, continues });
+    case 'tfrecord':
+      return recordBytes(bytes, { path, feature: textField, onDamaged });
+    case 'wikitext':
+      return wikitextArticles(bytes, { separator, continues });
+    case 'debug':
+      return debugSource(size);
+  }
 }
 
 async function* decompressed(file: SourceFile): AsyncGenerator<Uint8Array> {

@@ -3,15 +3,19 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve, sep } from 'node:path';
 import { NonetError } from '../core/errors.js';
 import { fileError } from '../core/files.js';
+import { debugBytes } from './debug-source.js';
 import { isGlob, matchGlob, splitGlob } from './glob.js';
 
-/** How a file's bytes become text: taken as they are, or one JSON object a line. */
-export type SourceFormat = 'bytes' | 'jsonl';
+/**
+ * How a file's bytes become text: taken as they are, one JSON object a line, records of a TFRecord file, articles of
+ * WikiText; `debug` has no file.
+ */
+export type SourceFormat = 'bytes' | 'jsonl' | 'tfrecord' | 'wikitext' | 'debug';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** The `format` option: `auto` looks at the extension; `text` and `binary` both take the bytes as they are. */
-export type FormatOption = 'auto' | 'text' | 'binary' | 'jsonl';
+export type FormatOption = 'auto' | 'text' | 'binary' | 'jsonl' | 'tfrecord' | 'wikitext';
 
 export interface SourceFile {
   readonly path: string;
@@ -27,7 +31,7 @@ export interface SourceFile {
 
 /**
  * The files that `path` names: a file, a folder (all files below it), a pattern with `*`, `**`, `?`, or a list of
- * those. Entries keep the order of the list, files inside an entry are sorted by name, and a file that several entries
+ * those; `debug:BYTES` is data without a file. Entries keep the order of the list, files inside an entry are sorted by name, and a file that several entries
  * name counts once. Names that start with a dot are passed over unless written out.
  *
  * @throws NonetError `E_FILE` when an entry is missing or names no file.
@@ -50,6 +54,10 @@ export async function resolveSources(
 }
 
 async function resolveEntry(entry: string, format: FormatOption): Promise<SourceFile[]> {
+  const bytes = debugBytes(entry);
+  if (bytes !== undefined) {
+    return [{ path: entry, name: entry, size: bytes, modified: 0, format: 'debug', compression: 'none' }];
+  }
   // A file whose very name has a wildcard in it is itself, not a pattern.
   const facts = await stat(entry).catch((error: unknown) => {
     if (isGlob(entry)) return undefined;
@@ -114,13 +122,18 @@ function sourceFile(
 ): SourceFile {
   const suffix = /\.(gz|zst)$/.exec(name.toLowerCase())?.[0] ?? '';
   const plain = name.toLowerCase().slice(0, name.length - suffix.length);
-  const isJsonl = option === 'jsonl' || (option === 'auto' && /\.(jsonl|ndjson)$/.test(plain));
   return {
     path,
     name,
     size: facts.size,
     modified: facts.mtimeMs,
-    format: isJsonl ? 'jsonl' : 'bytes',
+    format: option === 'auto' ? formatByName(plain) : option === 'text' || option === 'binary' ? 'bytes' : option,
     compression: COMPRESSIONS[suffix] ?? 'none',
   };
 }
+
+const formatByName = (name: string): SourceFormat => {
+  if (/\.(jsonl|ndjson)$/.test(name)) return 'jsonl';
+  if (/\.tfrecords?$/.test(name)) return 'tfrecord';
+  return /(^|\/)wiki\.(train|valid|test)\.(raw|tokens)$/.test(name) ? 'wikitext' : 'bytes';
+};

@@ -15,6 +15,8 @@ export interface SplitRule {
   readonly splitUnit: 'bytes' | 'characters';
   readonly separator: number;
   readonly textField: string;
+  /** Left out where damaged records are errors, as it then says nothing about the data. */
+  readonly damaged?: 'skip';
 }
 
 /**
@@ -32,12 +34,13 @@ export async function writePrepared(
     JSON.stringify([PREPARED_VERSION, rule, training.length, validation.length]),
   );
   const files: { name: string; bytes: number }[] = [];
+  const damaged: string[] = [];
   const output = await open(path, 'wx');
   try {
     const append = async (sources: readonly SourceFile[]): Promise<number> => {
       let total = 0;
       for (const source of sources) {
-        const bytes = await appendSource(output, hash, source, rule, total > 0);
+        const bytes = await appendSource(output, hash, source, { rule, continues: total > 0, damaged });
         hash.update(JSON.stringify([source.name, bytes]));
         files.push({ name: source.name, bytes });
         total += bytes;
@@ -48,7 +51,11 @@ export async function writePrepared(
     const trainTotal = await append(training);
     const validationTotal = await append(validation);
     await output.sync();
-    const meta = await describe(path, trainTotal, validationTotal, rule, { sourceHash: hash.digest('hex'), files });
+    const meta = await describe(path, trainTotal, validationTotal, rule, {
+      sourceHash: hash.digest('hex'),
+      files,
+      ...(damaged.length > 0 && { damaged }),
+    });
     await writeFileAtomic(join(folder, META_FILE), `${JSON.stringify(meta, undefined, 2)}\n`);
     await syncFolder(folder);
     return meta;
@@ -62,11 +69,12 @@ async function appendSource(
   output: FileHandle,
   hash: { update(bytes: Uint8Array): unknown },
   source: SourceFile,
-  { separator, textField }: SplitRule,
-  continues: boolean,
+  { rule, continues, damaged }: { rule: SplitRule; continues: boolean; damaged: string[] },
 ): Promise<number> {
+  const { separator, textField } = rule;
+  const onDamaged = rule.damaged && ((what: string) => void damaged.push(what));
   let bytes = 0;
-  for await (const piece of readSource(source, { separator, textField, continues })) {
+  for await (const piece of readSource(source, { separator, textField, continues, onDamaged })) {
     hash.update(piece);
     // Unlike `write`, it goes on until all of the piece is written.
     await output.writeFile(piece);
@@ -80,7 +88,7 @@ async function describe(
   trainTotal: number,
   validationTotal: number,
   rule: SplitRule,
-  { sourceHash, files }: Pick<PreparedMeta, 'sourceHash' | 'files'>,
+  read: Pick<PreparedMeta, 'sourceHash' | 'files' | 'damaged'>,
 ): Promise<PreparedMeta> {
   const store = fileStore(path);
   try {
@@ -96,7 +104,7 @@ async function describe(
       sliceStore(store, 0, trainBytes),
       sliceStore(store, trainBytes, validationBytes),
     );
-    return { version: PREPARED_VERSION, sourceHash, bytes, trainBytes, validationBytes, files, duplicates };
+    return { version: PREPARED_VERSION, ...read, bytes, trainBytes, validationBytes, duplicates };
   } finally {
     store.close();
   }

@@ -1,4 +1,5 @@
 import { Decompress } from 'fzstd';
+import { type PieceReader, pieceReader } from './piece-reader.js';
 import { createXxh64 } from './xxh64.js';
 
 const FRAME_MAGIC = 0xfd2fb528;
@@ -15,7 +16,7 @@ const LARGEST_WINDOW = 128 * 2 ** 20;
  * @throws Error that says what is wrong; the caller knows the file.
  */
 export async function* decompressZstd(compressed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = createReader(compressed);
+  const reader = pieceReader(compressed);
   let start = await reader.takeSome(4);
   if (start.length === 0) throw new Error('the file is empty');
   for (; start.length > 0; start = await reader.takeSome(4)) {
@@ -29,7 +30,7 @@ export async function* decompressZstd(compressed: AsyncIterable<Uint8Array>): As
   }
 }
 
-async function* decompressFrame(magic: Buffer, reader: Reader): AsyncGenerator<Uint8Array> {
+async function* decompressFrame(magic: Buffer, reader: PieceReader): AsyncGenerator<Uint8Array> {
   const header = await readHeader(reader);
   let blocks: Uint8Array[] = [];
   const decoder = new Decompress((block) => blocks.push(block));
@@ -65,7 +66,7 @@ interface FrameHeader {
   readonly contentSize: bigint | undefined;
 }
 
-async function readHeader(reader: Reader): Promise<FrameHeader> {
+async function readHeader(reader: PieceReader): Promise<FrameHeader> {
   const first = await reader.take(1);
   const descriptor = first.readUInt8();
   const isSingleSegment = (descriptor & 0x20) !== 0;
@@ -88,33 +89,3 @@ async function readHeader(reader: Reader): Promise<FrameHeader> {
 const windowBytes = (descriptor: number): number => 2 ** (10 + (descriptor >> 3)) * (1 + (descriptor & 7) / 8);
 
 const littleEndian = (bytes: Buffer): bigint => bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
-
-interface Reader {
-  /** Exactly `length` bytes; throws where the input ends before. */
-  take(length: number): Promise<Buffer>;
-  /** Up to `length` bytes; fewer only at the end of the input. */
-  takeSome(length: number): Promise<Buffer>;
-}
-
-function createReader(input: AsyncIterable<Uint8Array>): Reader {
-  const pieces = input[Symbol.asyncIterator]();
-  let buffered: Buffer = Buffer.alloc(0);
-  const takeSome = async (length: number): Promise<Buffer> => {
-    while (buffered.length < length) {
-      const next = await pieces.next();
-      if (next.done) break;
-      buffered = Buffer.concat([buffered, next.value]);
-    }
-    const taken = buffered.subarray(0, length);
-    buffered = buffered.subarray(taken.length);
-    return taken;
-  };
-  return {
-    takeSome,
-    async take(length) {
-      const taken = await takeSome(length);
-      if (taken.length < length) throw new Error('it ends inside a frame');
-      return taken;
-    },
-  };
-}

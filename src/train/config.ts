@@ -20,14 +20,27 @@ export const runConfigSchema = lazily(() => {
 
   const dataSchema = z.strictObject({
     path: paths.describe(
-      'Files, folders or patterns to learn from: text, any binary, JSONL; each also as .gz or .zst.',
+      'Files, folders or patterns to learn from: text, any binary, JSONL, TFRecord, WikiText; each also as .gz or .zst. debug:BYTES needs no file.',
     ),
     format: z
-      .enum(['auto', 'text', 'binary', 'jsonl'])
+      .enum(['auto', 'text', 'binary', 'jsonl', 'tfrecord', 'wikitext'])
       .default('auto')
       .describe('What the files are; auto goes by the extension.'),
-    textField: z.string().default('text').describe('The field of a JSONL line that holds the text.'),
-    separator: z.number().int().min(0).max(255).default(10).describe('The byte between two JSONL documents.'),
+    textField: z
+      .string()
+      .default('text')
+      .describe('The field of a JSONL line, or the feature of a TFRecord record, that holds the text.'),
+    separator: z
+      .number()
+      .int()
+      .min(0)
+      .max(255)
+      .default(10)
+      .describe('The byte between two documents of JSONL or WikiText.'),
+    damaged: z
+      .enum(['error', 'skip'])
+      .default('error')
+      .describe('What a damaged TFRecord record is: an error, or left out with a warning.'),
     validationPath: paths.optional().describe('Files of the validation part; without them it is the end of the data.'),
     validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
     splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),

@@ -6,7 +6,7 @@ export interface RecipeSubject {
   /** As the user wrote it, relative to the folder from which nonet is run. */
   readonly path: string;
   readonly name: string;
-  readonly kind: 'text' | 'binary' | 'jsonl';
+  readonly kind: 'text' | 'binary' | 'jsonl' | 'tfrecord' | 'wikitext';
   readonly files: number;
   readonly bytes: number;
   readonly textField?: string;
@@ -42,9 +42,9 @@ export const recipeText = (subject: RecipeSubject): string => {
     'data:',
     `  # ${contents(subject)}. A list, a folder or a pattern such as texts/**/*.txt works too.`,
     `  path: ${scalar(path)}`,
-    line(`format: ${kind}`, 'text, binary, jsonl, or auto to go by the extension'),
-    ...(kind === 'jsonl'
-      ? [line(`textField: ${scalar(textField ?? 'text')}`, 'the field of every line that holds the text')]
+    line(`format: ${kind}`, 'text, binary, jsonl, tfrecord, wikitext, or auto to go by the extension'),
+    ...(kind === 'jsonl' || kind === 'tfrecord'
+      ? [line(`textField: ${scalar(textField ?? 'text')}`, 'the field or feature that holds the text')]
       : []),
     line('validationShare: 0.1', 'the last tenth is never trained on: it measures the model'),
     line('parity: false', 'true: 9 bits a byte, the last one checks the others (with bitsPerPatch: 9)'),
@@ -80,7 +80,13 @@ const commentColumn = 26;
 const line = (setting: string, meaning?: string): string =>
   meaning === undefined ? `  ${setting}` : `  ${setting.padEnd(commentColumn)}  # ${meaning}`;
 
-const kindNames = { text: 'text', binary: 'binary data', jsonl: 'JSON lines' } as const;
+const kindNames = {
+  text: 'text',
+  binary: 'binary data',
+  jsonl: 'JSON lines',
+  tfrecord: 'TFRecord',
+  wikitext: 'WikiText',
+} as const;
 
 /** A value in YAML, quoted where it has to be. */
 const scalar = (value: string): string => stringify(value, { lineWidth: 0, defaultStringType: 'PLAIN' }).trimEnd();

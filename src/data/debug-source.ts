@@ -1,0 +1,33 @@
+import { randomInteger, seedKey } from '../core/random.js';
+
+/** Sets these draws apart from every other use of a seed. */
+const STREAM = 0x64656267;
+const PIECE_BYTES = 1 << 16;
+
+/** The bytes that `debug:BYTES` stands for; undefined for any other path. */
+export const debugBytes = (path: string): number | undefined => {
+  const digits = /^debug:(\d+)$/.exec(path)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+/**
+ * Data that needs no file and always is the same: sums of two numbers, a line each, which a model can learn in part
+ * quickly and the rest slowly.
+ *
+ * @param bytes how many; the last line may be cut.
+ */
+export async function* debugSource(bytes: number): AsyncGenerator<Uint8Array> {
+  const [key0, key1] = seedKey(0, STREAM, 0);
+  let text = '';
+  let left = bytes;
+  for (let line = 0; left > 0; line++) {
+    const a = randomInteger(key0, key1, 2 * line, 1000);
+    const b = randomInteger(key0, key1, 2 * line + 1, 1000);
+    text += `${a} + ${b} = ${a + b}\n`;
+    if (text.length < Math.min(PIECE_BYTES, left)) continue;
+    const piece = Buffer.from(text, 'latin1').subarray(0, left);
+    yield piece;
+    left -= piece.length;
+    text = '';
+  }
+}
