@@ -108,6 +108,10 @@ export const runConfigSchema = lazily(() => {
     keepCheckpoints: z.number().int().min(2).default(2).describe('Newest checkpoints that stay.'),
     sampleEvery: z.number().int().min(0).default(0).describe('Steps between samples; 0: none.'),
     sampleBytes: z.number().int().positive().default(160).describe('Bytes of a sample.'),
+    tensorboard: z
+      .boolean()
+      .default(false)
+      .describe('Whether the run writes event files for TensorBoard: curves, weights, samples, configuration.'),
     logEvery: z.number().int().positive().default(1).describe('Steps between rows of metrics.jsonl.'),
   });
 

@@ -7,6 +7,7 @@ import { type ByteStore, memoryStore } from '../data/index.js';
 import { generate, writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
 import { readArrays, writeArrays } from './arrays.js';
+import type { Board } from './board.js';
 import type { RunConfig } from './config.js';
 import {
   afterEvaluation,
@@ -40,6 +41,7 @@ export interface LoopParts {
   readonly progress: Progress | undefined;
   readonly validationBytes: ByteStore;
   readonly scorer: Scorer;
+  readonly board?: Board;
   readonly bytesPerStep: number;
   /** Hash of the weights that adapters build on. */
   readonly base?: string;
@@ -86,7 +88,7 @@ export class Loop {
       if (signal?.aborted) return true;
       const { went, row, training } = await this.step();
       if (!went) continue;
-      if (row.spike || this.done % logEvery === 0 || this.done === steps) this.metrics.write(row);
+      if (row.spike || this.done % logEvery === 0 || this.done === steps) this.record(row);
       progress?.update({ step: this.done, ...training });
       if (every(evaluateEvery)) {
         const score = await this.evaluate(this.done, this.evaluationBytes);
@@ -150,10 +152,11 @@ export class Loop {
     await cutMetrics(run.metricsPath, this.done);
     await cutMetrics(join(run.path, SAMPLES_FILE), this.done);
     this.metrics = openMetrics(run.metricsPath);
+    this.parts.board?.rewind(this.done);
     const spike = { action: 'rewind', from: at, loss, limit, reseeds: this.course.reseeds };
     // A process that was killed here before may have written it.
     const isThere = (row: MetricsRow): boolean => JSON.stringify(row.spike) === JSON.stringify(spike);
-    if (!(await readMetrics(run.metricsPath)).some(isThere)) this.metrics.write({ step: this.done, spike });
+    if (!(await readMetrics(run.metricsPath)).some(isThere)) this.record({ step: this.done, spike });
     await this.save(this.done);
   }
 
@@ -201,10 +204,11 @@ export class Loop {
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
       const figures = { bitsPerByte, parityCrossEntropy, bytes, ...(meanDepth !== undefined && { meanDepth }) };
-      this.metrics.write({
+      this.record({
         step,
         validation: { ...figures, ...(reconstructionError !== undefined && { reconstructionError }) },
       });
+      this.parts.board?.weights(step, stepper.state);
     }
     const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} layers a position`;
     progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)${depth}`);
@@ -237,12 +241,18 @@ export class Loop {
     this.saved = step;
   }
 
+  private record(row: MetricsRow): void {
+    this.metrics.write(row);
+    this.parts.board?.row(row);
+  }
+
   close(): void {
     this.metrics.close();
+    this.parts.board?.close();
   }
 
   private async sample(model: BitTransformer): Promise<void> {
-    const { stepper, config, run, progress } = this.parts;
+    const { stepper, config, run, progress, board } = this.parts;
     const { rows } = await generate(model, stepper.state, {
       prompts: [new Uint8Array()],
       maxBytes: config.train.sampleBytes,
@@ -257,6 +267,7 @@ export class Loop {
     } catch (error) {
       throw fileError(error, 'write', path);
     }
+    board?.sample(this.done, text);
     progress?.note(`step ${this.done} sample: ${JSON.stringify(text)}`);
   }
 }

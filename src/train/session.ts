@@ -9,6 +9,7 @@ import {
 import { writesBytes } from '../generate/index.js';
 import { parameterCount } from '../nn/index.js';
 import { keepBase, readBase } from './adapter.js';
+import { openBoard } from './board.js';
 import type { RunConfig } from './config.js';
 import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
 import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
@@ -103,6 +104,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     progress,
     validationBytes,
     scorer: createScorer(model),
+    ...(config.train.tensorboard && { board: openBoard(run, config, from) }),
     bytesPerStep,
     ...(baseHash !== undefined && { base: String(baseHash) }),
     course: await anchored(run, from, config, courseOf(start.checkpoint?.state ?? {})),
