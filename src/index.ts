@@ -9,7 +9,7 @@ export * from './codec/index.js';
 export { type Argument, type Compiled, type CompileOptions, compile } from './compile/compile.js';
 export { defaultExecutor, setThreads } from './compile/default-executor.js';
 export type { Executor, ProgramPlan } from './compile/executor.js';
-export { HostArray, hostArray, scalar, type TypedArray, zeros } from './compile/host-array.js';
+export { boundedArray, HostArray, hostArray, scalar, type TypedArray, zeros } from './compile/host-array.js';
 export { ReferenceExecutor } from './compile/reference/executor.js';
 export { State } from './compile/state.js';
 export { type ErrorCode, NonetError } from './core/errors.js';

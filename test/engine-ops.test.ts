@@ -270,6 +270,12 @@ const examples: Readonly<Record<string, Examples>> = {
       operands: [of(dtype, [batch, length, width]), of(dtype, [batch, count, width]), i32([batch], length + 2, -2)],
     };
   },
+  decodeRunLength: (draw) => {
+    const [patches, bitsPerPatch, room] = [draw(0, 40), draw(1, 12), draw(1, 9)];
+    // Ones are runs of one bit wherever a row begins; its own test draws other codes.
+    const code = of('u8', [2 * patches * bitsPerPatch + room], [1, 2]);
+    return { operands: [code, i32(shapeOf(draw, draw(0, 2)), room)], attributes: { patches, bitsPerPatch } };
+  },
   sample: (draw) => {
     const batch = draw(1, 5);
     // Settings that end a hair's breadth from a boundary could go either way: few choices, clear ones.

@@ -211,4 +211,9 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
       params: [2, 4, 2, 8, 16, ...heads, ...heads],
     },
   ],
+  decodeRunLength: [
+    // Ones are runs of one bit wherever a row begins.
+    { kernel: kernel.fill, operands: [at(written, 1)], params: [u8, 1024, float(1)] },
+    { kernel: kernel.decodeRunLength, operands: [at(written, 1), at(whole), at(written)], params: [2, 4, 2, 1024] },
+  ],
 };

@@ -13,7 +13,7 @@ export {
   textToBits,
 } from './parity.js';
 export { bitsToPatches, MAX_BITS_PER_PATCH, patchesToBits } from './patches.js';
-export { runLengthDecode, runLengthEncode } from './run-length.js';
+export { type CompressedRows, compressedRows, runLengthDecode, runLengthEncode } from './run-length.js';
 export {
   adaptiveDecode,
   adaptiveEncode,

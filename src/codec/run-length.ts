@@ -32,6 +32,17 @@ export function runLengthEncode(bits: Uint8Array): Uint8Array {
  * @throws NonetError `E_CODEC`, with the byte position, for an odd length, a count of zero, or a value other than 0 and 1
  */
 export function runLengthDecode(code: Uint8Array): Uint8Array {
+  const bits = new Uint8Array(codedBits(code));
+  for (let at = 0, start = 0; at < code.length; at += 2) {
+    const end = start + code[at + 1]!;
+    if (code[at] === 1) bits.fill(1, start, end);
+    start = end;
+  }
+  return bits;
+}
+
+/** How many bits a run-length code stands for; throws what {@link runLengthDecode} does. */
+function codedBits(code: Uint8Array): number {
   if (code.length % 2 !== 0) {
     throw runLengthError('the last pair is cut off: its count is missing', code.length - 1);
   }
@@ -41,13 +52,38 @@ export function runLengthDecode(code: Uint8Array): Uint8Array {
     if (code[at + 1] === 0) throw runLengthError('the count is 0, runs have 1 to 255 bits', at + 1);
     length += code[at + 1]!;
   }
-  const bits = new Uint8Array(length);
-  for (let at = 0, start = 0; at < code.length; at += 2) {
-    const end = start + code[at + 1]!;
-    if (code[at] === 1) bits.fill(1, start, end);
-    start = end;
-  }
-  return bits;
+  return length;
+}
+
+/** Rows of bits, run-length coded one behind the other. */
+export interface CompressedRows {
+  /** The code of all rows. */
+  readonly code: Uint8Array;
+  /** `[rows]`: the byte at which the code of each row begins. */
+  readonly starts: Int32Array;
+}
+
+/**
+ * Run-length codes of rows with `bitsPerRow` bits each, as `BitTransformer.forwardCompressed` and the op `decodeRunLength`
+ * take them. A code has at most 2 bytes for each bit.
+ *
+ * @throws NonetError `E_CODEC`, with the row and the byte position, for a code that {@link runLengthDecode} refuses or that
+ * has another number of bits
+ */
+export function compressedRows(codes: readonly Uint8Array[], bitsPerRow: number): CompressedRows {
+  const starts = new Int32Array(codes.length);
+  let bytes = 0;
+  codes.forEach((code, row) => {
+    starts[row] = bytes;
+    bytes += code.length;
+    const length = codedBits(code);
+    if (length === bitsPerRow) return;
+    const message = `run-length code of row ${row}: it has ${length} bits, a row has ${bitsPerRow}.`;
+    throw new NonetError('E_CODEC', message, { row, length, bitsPerRow });
+  });
+  const all = new Uint8Array(bytes);
+  codes.forEach((code, row) => all.set(code, starts[row]!));
+  return { code: all, starts };
 }
 
 /** The lengths of the runs of equal bits, in order; their values alternate, starting with the first bit's. */

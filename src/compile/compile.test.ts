@@ -16,7 +16,7 @@ import {
 import { grad, valueAndGrad } from '../transform/index.js';
 import { compile } from './compile.js';
 import { defaultExecutor } from './default-executor.js';
-import { hostArray, scalar } from './host-array.js';
+import { boundedArray, hostArray, scalar } from './host-array.js';
 import { ReferenceExecutor } from './reference/executor.js';
 import { State } from './state.js';
 
@@ -37,6 +37,17 @@ describe.each(executors.map((executor) => ({ name: executor.name, executor })))(
       const f = compile((x: Tensor) => grad((x: Tensor) => sum(mul(x, mul(x, x))))(x), { executor });
       const result = await f(hostArray(Float32Array.of(1, 2, 3)));
       expect([...result.data]).toEqual([3, 12, 27]);
+    });
+
+    it('take the beginning of an array whose shape is a bound, and zeros for the rest', async () => {
+      const f = compile((x: Tensor) => add(x, 1), { executor });
+      for (const count of [3, 0, 2, 3]) {
+        const x = boundedArray(Float32Array.of(10, 20, 30).subarray(0, count), [3]);
+        expect([...(await f(x)).data]).toEqual([11, 21, 31].map((y, i) => (i < count ? y : 1)));
+      }
+      expect(() => boundedArray(new Float32Array(4), [3])).toThrow(expect.objectContaining({ code: 'E_SHAPE' }));
+      const short = boundedArray(new Float32Array(2), [2, 3]);
+      await expect(f.repeat(2, short)).rejects.toMatchObject({ code: 'E_SHAPE' });
     });
 
     it('carry a donated state and refuse the used-up handle', async () => {

@@ -1,7 +1,7 @@
 import { NonetError } from '../core/errors.js';
 import type { Tensor } from '../tensor/graph.js';
 import { type Tree, treeLeaves, treeMap } from '../tensor/tree.js';
-import { describeType, type TensorType } from '../tensor/types.js';
+import { describeType, elementCount, type TensorType } from '../tensor/types.js';
 import { defaultExecutor } from './default-executor.js';
 import type { Executable, Executor, ProgramPlan, RunResult } from './executor.js';
 import { HostArray, scalar } from './host-array.js';
@@ -169,8 +169,10 @@ const specOf = (argument: State | Tree<HostArray>, repeat: number): ArgumentSpec
   const tree = treeMap<HostArray, TensorType>(
     argument,
     isType as (v: unknown) => v is HostArray,
-    ({ shape, dtype }, path) => {
+    ({ shape, dtype, data }, path) => {
       if (repeat === 1) return { shape, dtype };
+      if (data.length < elementCount(shape))
+        throw new NonetError('E_SHAPE', `repeat(${repeat}): ${path} is a bounded array, which cannot be stacked`);
       if (shape[0] !== repeat) {
         throw new NonetError(
           'E_SHAPE',

@@ -9,9 +9,12 @@ export class HostArray implements TensorType {
   readonly dtype: DType;
   readonly data: TypedArray;
 
-  constructor(data: TypedArray, shape: Shape, dtype: DType) {
-    if (data.length !== elementCount(shape)) {
-      throw new NonetError('E_SHAPE', `${data.length} elements do not fill [${shape.join(', ')}]`);
+  /** `bounded`: see {@link boundedArray}. */
+  constructor(data: TypedArray, shape: Shape, dtype: DType, bounded = false) {
+    const count = elementCount(shape);
+    if (bounded ? data.length > count : data.length !== count) {
+      const what = bounded ? 'do not fit into' : 'do not fill';
+      throw new NonetError('E_SHAPE', `${data.length} elements ${what} [${shape.join(', ')}]`);
     }
     this.data = data;
     this.shape = shape;
@@ -39,6 +42,14 @@ export const hostArray = (
   shape: Shape = [data.length],
   dtype: DType = dtypeOfData(data),
 ): HostArray => new HostArray(data, shape, dtype);
+
+/**
+ * An array whose shape is a bound: its first elements, those behind them being zeros. Only what is there is moved to the core,
+ * and a program serves every number of elements. Throws `E_SHAPE` for more of them than the shape holds. Such arrays are
+ * not stacked for `repeat`.
+ */
+export const boundedArray = (data: TypedArray, shape: Shape, dtype: DType = dtypeOfData(data)): HostArray =>
+  new HostArray(data, shape, dtype, true);
 
 /** A scalar, f32 unless told. */
 export const scalar = (value: number, dtype: DType = 'f32'): HostArray => {

@@ -10,7 +10,7 @@ constexpr Decoder kDecoders[] = {
     decodeGemm,          decodePackWeights,    decodeRowProgram, decodeAttentionForward, decodeAttentionBackward,
     decodeGatherRows,    decodeScatterAddRows, decodeTakeAlong,  decodePutAlong,         decodeCopy,
     decodeFill,          decodeUpdateRows,     decodeSample,     decodeSkipIf,           decodeGuard,
-    decodeCheckFinite,   decodePoison,         decodeRotary,     decodeGemmBf16,
+    decodeCheckFinite,   decodePoison,         decodeRotary,     decodeGemmBf16,         decodeDecodeRunLength,
 };
 constexpr int64_t kDecoderCount = sizeof kDecoders / sizeof kDecoders[0];
 

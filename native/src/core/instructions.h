@@ -30,5 +30,6 @@ std::unique_ptr<Instruction> decodeCheckFinite(InstructionReader& reader);
 std::unique_ptr<Instruction> decodePoison(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeRotary(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeGemmBf16(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeDecodeRunLength(InstructionReader& reader);
 
 }  // namespace nonet

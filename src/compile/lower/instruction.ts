@@ -23,6 +23,7 @@ export const kernels = {
   poison: 17,
   rotary: 18,
   gemmBf16: 19,
+  decodeRunLength: 20,
 } as const;
 
 export type KernelName = keyof typeof kernels;

@@ -125,6 +125,14 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     const operands = [...[logits, uniform, settings].map((tensor) => builder.contiguous(tensor)), out].map(placeOf);
     builder.emit('sample', operands, [batch, vocab, vocab], [node]);
   },
+  decodeRunLength: (builder, node) => {
+    const [code, starts] = node.inputs as [Tensor, Tensor];
+    const { patches, bitsPerPatch } = node.attributes as { patches: number; bitsPerPatch: number };
+    const out = builder.output(node.outputs[0]!);
+    const operands = [builder.contiguous(code), builder.contiguous(starts), out].map(placeOf);
+    const parameters = [elementCount(starts.shape), patches, bitsPerPatch, elementCount(code.shape)];
+    builder.emit('decodeRunLength', operands, parameters, [node]);
+  },
   concat: (builder, node) => {
     const axis = node.attributes.axis as number;
     const out = builder.storedAt(node.outputs[0]!) ?? builder.output(node.outputs[0]!, { strided: true });

@@ -206,6 +206,15 @@ it('every kernel refuses operands that end behind their segment', () => {
       ],
       params: [1, 9, 9],
     },
+    {
+      kernel: kernel.decodeRunLength,
+      operands: [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ],
+      params: [3, 3, 1, 2],
+    },
     { kernel: kernel.skipIf, operands: [[0, 32]], params: [i32, 1] },
     { kernel: kernel.guard, operands: [[0, 32]], params: [i32, 1] },
     { kernel: kernel.checkFinite, operands: [[0, 0]], params: [f32, 9, 0] },

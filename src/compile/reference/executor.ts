@@ -111,7 +111,8 @@ const bindInputs = (program: Program, options: PrepareOptions, request: RunReque
     } else {
       const all = request.arrays[i]!.data;
       const from = request.repeat > 1 ? repetition * count : 0;
-      data = decode(all.subarray(from, from + count), tensor.dtype);
+      data = new Float64Array(count); // of bounded arrays the rest is zero
+      data.set(decode(all.subarray(from, from + count), tensor.dtype));
     }
     values.set(tensor, { shape: tensor.shape, dtype: tensor.dtype, data });
   });

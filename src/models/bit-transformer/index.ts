@@ -6,6 +6,6 @@ export {
   resolveBitTransformer,
 } from './config.js';
 export type { Decoded } from './decode.js';
-export { BitTransformer, type Forward, type ForwardOptions, type Pondered } from './model.js';
+export { BitTransformer, type CompressedTensors, type Forward, type ForwardOptions, type Pondered } from './model.js';
 export { type PresetName, presets } from './presets.js';
 export { bitCosts, errorLogits, nodeCount } from './tree-head.js';

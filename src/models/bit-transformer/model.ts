@@ -3,6 +3,7 @@ import { Dropout, Embedding } from '../../nn/index.js';
 import {
   add,
   cast,
+  decodeRunLength,
   elementCount,
   mul,
   type RandomSource,
@@ -24,6 +25,14 @@ import { bitCosts, ClassicHead, errorLogits, leafLogProbabilities, TiedHead, Tre
 export interface ForwardOptions {
   /** Source for dropout. Without it nothing is dropped, as in evaluation. */
   readonly random?: RandomSource;
+}
+
+/** Run-length coded rows of bits: see `decodeRunLength`. */
+export interface CompressedTensors {
+  /** u8 [bytes] */
+  readonly code: Tensor;
+  /** i32 [B] */
+  readonly starts: Tensor;
 }
 
 export interface Forward {
@@ -118,6 +127,21 @@ export class BitTransformer {
       );
     }
     return this.forwardVectors(this.embed(inputs), options);
+  }
+
+  /**
+   * `forward` of rows of bits that come run-length coded, decoded in the core: exactly what it gives for the plain rows.
+   * `rows` are those of `compressedRows` (codec): code u8 [bytes], pairs of value and count, and starts i32 [B], where the code
+   * of each row begins. A row has `length` patches, `contextLength` unless told. Malformed code ends the run with `E_PROGRAM`.
+   *
+   * @example
+   * const { code, starts } = compressedRows(codes, contextLength * bitsPerPatch);
+   * const rows = { code: boundedArray(code, [2 * batch * contextLength * bitsPerPatch]), starts: hostArray(starts) };
+   * const nodes = await compile((p, rows) => bind(model, p, () => model.forwardCompressed(rows).nodes))(state, rows);
+   */
+  forwardCompressed(rows: CompressedTensors, options: ForwardOptions & { readonly length?: number } = {}): Forward {
+    const { length = this.config.contextLength } = options;
+    return this.forward(decodeRunLength(rows.code, rows.starts, length, this.bitsPerPatch), options);
   }
 
   /** The rest of `nodeLogits` after the embedding: vectors [B, C, dModel] to [B, C, N]. */

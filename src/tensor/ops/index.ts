@@ -22,6 +22,7 @@ import { powOp } from './pow.js';
 import { randomNormalOp, randomUniformOp } from './random.js';
 import { reshapeOp } from './reshape.js';
 import { rotaryOp } from './rotary.js';
+import { decodeRunLengthOp } from './run-length.js';
 import { sampleOp } from './sample.js';
 import { selectOp } from './select.js';
 import { padOp, sliceOp } from './slice.js';
@@ -44,7 +45,7 @@ export const allOps: readonly Primitive[] = [
   ...[aliasOp, stopGradientOp, reshapeOp, splitOp, sliceOp],
   ...[broadcastToOp, transposeOp, concatOp, padOp, gatherOp],
   ...[matmulOp, attentionOp, attentionGradientOp, rotaryOp],
-  ...[scatterAddOp, takeAlongOp, putAlongOp, updateRowsOp, sampleOp],
+  ...[scatterAddOp, takeAlongOp, putAlongOp, updateRowsOp, sampleOp, decodeRunLengthOp],
   ...[guardOp, mergeOp],
 ];
 
@@ -72,6 +73,7 @@ export * from './random.js';
 export type { ReduceAttributes, ReduceOptions } from './reduce.js';
 export * from './reshape.js';
 export * from './rotary.js';
+export * from './run-length.js';
 export * from './sample.js';
 export * from './select.js';
 export * from './slice.js';

@@ -193,6 +193,7 @@ describe('a wrong operand', () => {
     ['rotary', [x(2, 3, 2, 3), x(1, 3, 1), x(1, 3, 1)]],
     ['randomUniform', [x(), x()], { shape: [2], stream: 0 }],
     ['sample', [f32(0, 1, 3, 4), f32(0, 1, 2), f32(0, 1, 3)]],
+    ['decodeRunLength', [index(2, 8), index(2, 1)], { patches: 1, bitsPerPatch: 1 }],
     ['guard', [x()], { code: 'x' }],
     ['merge', [bool(), x(2), x(3)], { block: 1 }],
   ];

@@ -151,6 +151,13 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     { operands: [x(2, 3, 1, 6), x(2, 3, 3), x(2, 3, 3)] },
   ],
   sample: [{ operands: [f32(-5, 0, 3, 4), f32(0, 1, 3), f32(0.5, 0.9, 3)] }],
+  decodeRunLength: [
+    // Ones are runs of one bit wherever a row begins.
+    {
+      operands: [{ shape: [20], dtype: 'u8', range: [1, 2] }, index(9, 2, 2)],
+      attributes: { patches: 3, bitsPerPatch: 2 },
+    },
+  ],
   guard: [{ operands: [bool()], attributes: { code: 'x' } }],
   merge: [{ operands: [bool(), x(2), x(3), x(2), x(3)], attributes: { block: 1 } }],
 };
