@@ -1,6 +1,8 @@
 import { NonetError } from '../core/errors.js';
 import { randomInteger, seedKey } from '../core/random.js';
+import { type Batch, createBatchMaker } from './batch-rows.js';
 import type { ByteStore } from './byte-store.js';
+import { type BatchKind, batchKind, type CompressionRamp } from './compression.js';
 import { createPatchReader, type PatchLayout, type PatchReader } from './patch-reader.js';
 
 export interface BatcherOptions extends PatchLayout {
@@ -12,11 +14,8 @@ export interface BatcherOptions extends PatchLayout {
   readonly accumulation?: number;
   /** An integer from 0 to 2^53 - 1. */
   readonly seed: number;
-}
-
-export interface Batch {
-  /** `[rows, contextLength + 1]`, `batchSize` rows or fewer: all but the last are inputs, all but the first the targets. */
-  readonly patches: Int32Array;
+  /** Makes some batches compressed or direct; without it all are plain. */
+  readonly compression?: CompressionRamp;
 }
 
 export interface Batcher {
@@ -24,6 +23,8 @@ export interface Batcher {
   readonly starts: number;
   /** Parts that the step is made of when gradients are accumulated; the accumulation asked for, or fewer at an epoch's end. */
   microBatches(step: number): number;
+  /** What the batches of a step are made of; windows begin at the same places whatever it is. */
+  kind(step: number): BatchKind;
   /** The batch of a step, and of one of its parts when gradients are accumulated: a pure function of its arguments. */
   batch(step: number, microBatch?: number): Batch;
 }
@@ -49,21 +50,24 @@ export function createBatcher(options: BatcherOptions): Batcher {
   requireWindow(reader, bitsPerPatch, contextLength, 'training');
 
   const length = contextLength + 1;
+  const make = createBatchMaker(store, options, length);
+  const kind = (step: number): BatchKind => batchKind(options.compression, seed, step);
   const unit = reader.aligned ? reader.frameBits : 1;
   const starts = Math.floor((reader.totalBits - length * bitsPerPatch) / unit) + 1;
 
   return {
     starts,
     microBatches: () => accumulation,
+    kind,
     batch(step, microBatch = 0) {
       requireCount('step', step, 0);
       requireCount('microBatch', microBatch, 0);
       const [key0, key1] = seedKey(seed, STREAM, step, microBatch);
-      const patches = new Int32Array(batchSize * length);
-      for (let row = 0; row < batchSize; row++) {
-        reader.read(randomInteger(key0, key1, row, starts) * unit, length, patches, row * length);
-      }
-      return { patches };
+      const start = (row: number): number => randomInteger(key0, key1, row, starts) * unit;
+      return make(
+        kind(step),
+        Array.from({ length: batchSize }, (_, row) => start(row)),
+      );
     },
   };
 }

@@ -1,6 +1,7 @@
 import { NonetError } from '../core/errors.js';
 import { permute, seedKey } from '../core/random.js';
-import { type Batch, type Batcher, type BatcherOptions, createBatcher, requireCount } from './batches.js';
+import { type Batch, createBatchMaker } from './batch-rows.js';
+import { type Batcher, type BatcherOptions, createBatcher, requireCount } from './batches.js';
 import { createPatchReader } from './patch-reader.js';
 
 export interface EpochOptions extends BatcherOptions {
@@ -37,6 +38,7 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
   const reader = createPatchReader(store, options);
 
   const length = contextLength + 1;
+  const make = createBatchMaker(store, options, length);
   // A context that ends inside of a byte overlaps the next one: windows begin where bytes do.
   const unit = reader.aligned ? reader.frameBits : 1;
   const stride = Math.max(unit, Math.floor((contextLength * bitsPerPatch) / unit) * unit);
@@ -56,6 +58,7 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
     windows,
     steps: epochs * stepsOfEpoch,
     microBatches,
+    kind: random.kind,
     batch: (step, microBatch = 0): Batch => {
       const { epoch, first } = place(step);
       if (microBatch >= microBatches(step)) {
@@ -68,11 +71,11 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
       if (at >= walked) return random.batch(step, microBatch);
       const key = seedKey(seed, STREAM, epoch);
       const rows = Math.min(batchSize, windows - at * batchSize);
-      const patches = new Int32Array(rows * length);
-      for (let row = 0; row < rows; row++) {
-        reader.read(permute(at * batchSize + row, windows, key) * stride, length, patches, row * length);
-      }
-      return { patches };
+      const start = (row: number): number => permute(at * batchSize + row, windows, key) * stride;
+      return make(
+        random.kind(step),
+        Array.from({ length: rows }, (_, row) => start(row)),
+      );
     },
   };
 };

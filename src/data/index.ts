@@ -1,6 +1,8 @@
 /** From files to batches: sources, the prepared file, training batches, evaluation windows. */
-export { type Batch, type Batcher, type BatcherOptions, createBatcher } from './batches.js';
+export { type Batch, batchBytes } from './batch-rows.js';
+export { type Batcher, type BatcherOptions, createBatcher } from './batches.js';
 export { type ByteStore, memoryStore, sliceStore } from './byte-store.js';
+export { type BatchKind, batchKind, type CompressionRamp, compressionProbability } from './compression.js';
 export { type Dataset, type OpenOptions, openDataset, type PreparedMeta } from './dataset.js';
 export { createEpochBatcher, type EpochBatcher, type EpochOptions } from './epochs.js';
 export type { PatchLayout } from './patch-reader.js';
