@@ -9,12 +9,9 @@ import { root } from './toolchain.mjs';
 
 const rooms = (names) => new RegExp(`[\\\\/]dist[\\\\/](${names})[\\\\/]`);
 
-const bundle = await rolldown({
-  cwd: root,
-  input: { index: 'dist/index.js', nonet: 'dist/cli/main.js' },
-  platform: 'node',
-  external: (id) => !id.startsWith('.') && !isAbsolute(id),
-});
+const common = { cwd: root, platform: 'node', external: (id) => !id.startsWith('.') && !isAbsolute(id) };
+
+const bundle = await rolldown({ ...common, input: { index: 'dist/index.js', nonet: 'dist/cli/main.js' } });
 await bundle.write({
   dir: 'dist/bundle',
   cleanDir: true,
@@ -34,4 +31,9 @@ await bundle.write({
   },
 });
 await bundle.close();
+
+// A worker thread loads only what it needs, from a file of its own.
+const worker = await rolldown({ ...common, input: { 'batch-worker': 'dist/train/batch-worker.js' } });
+await worker.write({ dir: 'dist/bundle', codeSplitting: false });
+await worker.close();
 chmodSync(join(root, 'dist', 'bundle', 'nonet.js'), 0o755);

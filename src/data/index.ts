@@ -1,5 +1,6 @@
 /** From files to batches: sources, the prepared file, training batches, evaluation windows. */
 export { type Batch, batchBytes } from './batch-rows.js';
+export { type BatcherOf, type BatchOptions, batchersOfSeeds } from './batchers.js';
 export { type Batcher, type BatcherOptions, createBatcher } from './batches.js';
 export { type ByteStore, memoryStore, sliceStore } from './byte-store.js';
 export { type BatchKind, batchKind, type CompressionRamp, compressionProbability } from './compression.js';

@@ -9,6 +9,7 @@ import {
   resolveBitTransformer as resolveModelConfig,
 } from '../models/index.js';
 import { adapterKeys } from './adapter-keys.js';
+import { compressionKeys } from './compression-keys.js';
 import { optimizerKeys } from './optimizer-keys.js';
 import { scheduleKeys } from './schedule-keys.js';
 import { watchKeys } from './watch-keys.js';
@@ -45,6 +46,13 @@ export const runConfigSchema = lazily(() => {
     validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
     splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),
     parity: z.boolean().default(false).describe('Follow every byte by an even-parity bit: 9 bits a byte.'),
+    workers: z
+      .number()
+      .int()
+      .min(0)
+      .max(16)
+      .default(0)
+      .describe('Threads that make batches ahead of time; 0: the main thread does. Never changes a result.'),
   });
 
   const trainKeys = z.strictObject({
@@ -73,6 +81,7 @@ export const runConfigSchema = lazily(() => {
       .describe('Micro-batches of windows at random that follow on every epoch.'),
     batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
     accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
+    compression: compressionKeys(z),
     ...optimizerKeys(z),
     ...scheduleKeys(z),
     labelSmoothing: z

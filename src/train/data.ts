@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { loadAddon } from '../compile/native/addon.js';
 import { NonetError } from '../core/errors.js';
 import {
-  type Batcher,
+  type BatcherOf,
+  type BatchOptions,
   type ByteStore,
+  batchersOfSeeds,
   createBatcher,
-  createEpochBatcher,
   type Dataset,
-  type EpochBatcher,
   evaluationWindows,
   openDataset,
   type PreparedData,
@@ -53,27 +53,22 @@ export const requireWindows = (model: BitTransformer, config: RunConfig, dataset
   }
 };
 
-/** The batches of a run by their seed: windows at random, or epoch by epoch. */
-export const batchersOf = (
-  { config: { bitsPerPatch, contextLength } }: BitTransformer,
-  { train, data: { parity } }: RunConfig,
-  store: ByteStore,
-): ((seed: number) => Batcher | EpochBatcher) => {
-  const { batchSize, accumulation, epochs, extraSteps } = train;
-  const create = (seed: number) => {
-    const options = { store, bitsPerPatch, parity, contextLength, batchSize, accumulation, seed };
-    return epochs === undefined ? createBatcher(options) : createEpochBatcher({ ...options, epochs, extraSteps });
-  };
-  // Every step asks, almost always for the seed of the step before.
-  let last: { readonly seed: number; readonly batcher: Batcher | EpochBatcher } | undefined;
-  return (seed) => {
-    if (last?.seed !== seed) last = { seed, batcher: create(seed) };
-    return last.batcher;
+/** What the batches of a run are made by. The ramp of compressed batches ends with the warm-up unless told. */
+export const batchOptions = ({ config }: BitTransformer, { train, data: { parity } }: RunConfig): BatchOptions => {
+  const { bitsPerPatch, contextLength } = config;
+  const { batchSize, accumulation, epochs, extraSteps, compression, warmupSteps } = train;
+  return {
+    ...{ bitsPerPatch, parity, contextLength, batchSize, accumulation, epochs, extraSteps },
+    ...(compression && { compression: { ...compression, steps: compression.steps ?? warmupSteps } }),
   };
 };
 
+/** The batches of a run by their seed: windows at random, or epoch by epoch. */
+export const batchersOf = (model: BitTransformer, config: RunConfig, store: ByteStore): BatcherOf =>
+  batchersOfSeeds(store, batchOptions(model, config));
+
 /** The configuration with the steps that its epochs take, where it has any. */
-export const withEpochs = (config: RunConfig, batcherOf: (seed: number) => Batcher | EpochBatcher): RunConfig => {
+export const withEpochs = (config: RunConfig, batcherOf: BatcherOf): RunConfig => {
   const batcher = batcherOf(config.seed);
   return 'steps' in batcher ? { ...config, train: { ...config.train, steps: batcher.steps } } : config;
 };

@@ -1,16 +1,18 @@
 import { defaultExecutor } from '../compile/default-executor.js';
 import type { PlannedCall } from '../compile/executor.js';
-import { hostArray, scalar } from '../compile/host-array.js';
+import { scalar } from '../compile/host-array.js';
 import { NativeExecutor } from '../compile/native/executor.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import type { BitTransformer } from '../models/index.js';
+import { batchInputs } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
 import { measuredPeak } from './machine.js';
 import { trainedModel } from './model.js';
 import { stepPlanOf } from './plan.js';
 import { noLimit } from './spike.js';
 import { stepPrograms, trainStateTypes } from './step.js';
+import { batchForm } from './stepper.js';
 
 /** A kernel call of a training step with the time to expect, and the measured one after a profile. */
 export interface ExplainedCall extends PlannedCall {
@@ -22,6 +24,7 @@ export interface ExplainedCall extends PlannedCall {
 /** Working set of the bandwidth probe: beyond the usual second-level caches. */
 const probeBytes = 32 * 2 ** 20;
 const profiledSteps = 4;
+const uncompressed = { code: new Uint8Array(), starts: new Int32Array() };
 
 /**
  * The program of a training step, call by call. With `profile` a few steps run on an untrained state and made-up bytes,
@@ -51,7 +54,7 @@ const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Fl
   const width = model.config.contextLength + 1;
   const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);
   const inputs = {
-    patches: hostArray(patches, [batchSize, width]),
+    ...batchInputs({ kind: 'plain', rows: batchSize, patches, ...uncompressed }, batchForm(model, config)),
     learningRate: scalar(0),
     seed: scalar(config.seed, 'i32'),
     step: scalar(0, 'i32'),

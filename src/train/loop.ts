@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { checkpointsFolder, loadCheckpoint, type RunFolder, saveCheckpoint, stepFolder } from '../checkpoint/index.js';
 import type { ConfigTree } from '../core/config.js';
 import { fileError } from '../core/files.js';
-import { type ByteStore, memoryStore } from '../data/index.js';
+import { type BatchKind, type ByteStore, memoryStore } from '../data/index.js';
 import { generate, writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
 import { readArrays, writeArrays } from './arrays.js';
 import type { Board } from './board.js';
+import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import {
   afterEvaluation,
@@ -27,7 +28,7 @@ import { cutMetrics, type MetricsRow, openMetrics, readMetrics } from './metrics
 import type { Progress } from './progress.js';
 import { createReconstruction } from './reconstruction.js';
 import type { Score, Scorer } from './score.js';
-import { lossLimit, mostRewinds, reseeded } from './spike.js';
+import { lossLimit, mostRewinds, noLimit, reseeded } from './spike.js';
 import type { Stepper } from './stepper.js';
 
 /** Samples of a run, one JSON object a line. */
@@ -38,6 +39,7 @@ export interface LoopParts {
   readonly model: BitTransformer;
   readonly config: RunConfig;
   readonly stepper: Stepper;
+  readonly batches: BatchSource;
   readonly progress: Progress | undefined;
   readonly validationBytes: ByteStore;
   readonly scorer: Scorer;
@@ -64,6 +66,10 @@ export class Loop {
   course: Course;
   /** Those that were given up again included. */
   stepsRun = 0;
+  batchBytes = 0;
+  dataWaitSeconds = 0;
+  /** Steps by the kind of their batches. */
+  readonly kinds: Record<BatchKind, number> = { plain: 0, compressed: 0, direct: 0 };
   private metrics;
   private readonly evaluationBytes: ByteStore;
   private readonly reconstruction;
@@ -104,20 +110,26 @@ export class Loop {
 
   /** One step, and what is done about its loss; it did not go on where the run went back instead. */
   private async step() {
-    const { stepper, config } = this.parts;
+    const { stepper, batches, config } = this.parts;
     const { course } = this;
-    const { spike: handling } = config.train;
+    const { spike: handling, compression } = config.train;
     const began = performance.now();
     const learningRate = courseLearningRate(config, course, this.done);
-    const limit = lossLimit(course.loss, config);
     const seed = reseeded(config.seed, course.reseeds);
+    const kind = batches.kind(seed, this.done);
+    // Losses on code are of another size than those on data: they are no spikes, and say nothing about others.
+    const limit = kind === 'direct' ? noLimit : lossLimit(course.loss, config);
     const order = { learningRate, seed, ...(handling === 'skip' && { lossLimit: limit }) };
-    const { loss, payloadLoss, gradientNorm } = await stepper.run(this.done, order);
+    const result = await stepper.run(this.done, order);
+    const { loss, payloadLoss, gradientNorm, batchBytes, dataWaitSeconds } = result;
     const seconds = (performance.now() - began) / 1000;
     this.trainSeconds += seconds;
     this.stepsRun++;
     this.done++;
-    this.course = afterStep(course, config, { loss, limit });
+    this.batchBytes += batchBytes;
+    this.dataWaitSeconds += dataWaitSeconds;
+    this.kinds[kind]++;
+    if (kind !== 'direct') this.course = afterStep(course, config, { loss, limit });
     const isSpike = handling === 'rewind' ? loss > limit : gradientNorm === undefined;
     const spike = isSpike ? { action: this.spikeAction(), limit } : undefined;
     if (spike)
@@ -126,7 +138,8 @@ export class Loop {
       );
     if (spike?.action === 'rewind') await this.rewind({ loss, limit });
     const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
-    const row = { step: this.done, ...training, gradientNorm, learningRate, seconds, ...(spike && { spike }) };
+    const data = { ...(compression && { batchKind: kind }), batchBytes, dataWaitSeconds };
+    const row = { step: this.done, ...training, gradientNorm, learningRate, seconds, ...data, ...(spike && { spike }) };
     return { went: spike?.action !== 'rewind', row, training: { ...training, seconds } };
   }
 

@@ -5,6 +5,7 @@ import { formatBytes } from '../core/format.js';
 import type { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
+import { batchTypes } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
 import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
 import { modelFlops } from './flops.js';
@@ -12,6 +13,7 @@ import { horizonOf } from './learning-rate.js';
 import { measuredPeak } from './machine.js';
 import { trainedModel } from './model.js';
 import { stepPrograms, trainStateTypes } from './step.js';
+import { batchForm } from './stepper.js';
 
 /** Time and memory of a run, before it starts. */
 export interface RunPlan {
@@ -42,7 +44,7 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
   const plan = program.plan(
     { state: trainStateTypes(model, accumulation, config.train) },
     {
-      patches: { shape: [batchSize, contextLength + 1], dtype: 'i32' },
+      ...batchTypes(batchSize, batchForm(model, config)),
       learningRate: scalarType('f32'),
       seed: scalarType('i32'),
       step: scalarType('i32'),

@@ -6,13 +6,16 @@ import {
   savedSteps,
   writeRunConfig,
 } from '../checkpoint/index.js';
+import type { BatcherOf, BatchKind, Dataset } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
+import type { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import { keepBase, readBase } from './adapter.js';
 import { openBoard } from './board.js';
+import { type BatchSource, prefetchedBatches } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
-import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
+import { batchersOf, batchOptions, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
 import { initialState, startingWeights } from './initial-state.js';
 import { Loop, plain, SAMPLES_FILE } from './loop.js';
 import { measuredPeak } from './machine.js';
@@ -36,6 +39,11 @@ export interface TrainResult {
   readonly gflops: number;
   /** Of the machine's measured FMA peak on as many threads; null without the native core. */
   readonly peakShare: number | null;
+  /** What batches took to the core, and the time for which steps waited until they were made. */
+  readonly batchBytes: number;
+  readonly dataWaitSeconds: number;
+  /** Steps of this call by the kind of their batches, with `train.compression`. */
+  readonly batchKinds?: Readonly<Record<BatchKind, number>>;
   readonly parameters: number;
   /** Whether `generate` works with the model: its patches make whole bytes. */
   readonly writesBytes: boolean;
@@ -65,21 +73,55 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   requireFits(plan);
   const { dataset, prepared } = await openRunData(start.config);
   for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
-  const { trainBytes: store, validationBytes } = dataset;
-  const { bitsPerPatch, contextLength } = model.config;
-  const { batchSize } = start.config.train;
   // Data that cannot be trained on or scored is better known now than after the last step.
   requireWindows(model, start.config, dataset);
-  const batcherOf = batchersOf(model, start.config, store);
+  const batcherOf = batchersOf(model, start.config, dataset.trainBytes);
+  const workerData = { folder: prepared.folder, options: batchOptions(model, start.config) };
+  const batches = prefetchedBatches(batcherOf, start.config.data.workers, workerData);
+  try {
+    return await trainOn({
+      run,
+      start,
+      options,
+      began,
+      model,
+      bytesPerStep,
+      flopsPerStep,
+      dataset,
+      batcherOf,
+      batches,
+    });
+  } finally {
+    await batches.close();
+    dataset.close();
+  }
+};
 
+interface TrainParts {
+  readonly run: RunFolder;
+  readonly start: SessionStart;
+  readonly options: TrainOptions;
+  readonly began: number;
+  readonly model: BitTransformer;
+  readonly bytesPerStep: number;
+  readonly flopsPerStep: number;
+  readonly dataset: Dataset;
+  readonly batcherOf: BatcherOf;
+  readonly batches: BatchSource;
+}
+
+const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
+  const { run, start, options, began, model, bytesPerStep, flopsPerStep, dataset, batcherOf, batches } = parts;
+  const { warn = () => {} } = options;
+  const { bitsPerPatch, contextLength } = model.config;
   const peak = await measuredPeak();
   const config =
     start.config.train.minutes && !start.checkpoint
-      ? await withStepsFor(start.config.train.minutes, model, start.config, batcherOf)
+      ? await withStepsFor(start.config.train.minutes, model, start.config, batches)
       : withEpochs(start.config, batcherOf);
   const base = config.adapter && (await adapterBase(run, start, warn));
   const state = await initialState(model, config, { ...start, base }, warn);
-  const stepper = createStepper(model, config, batcherOf, state);
+  const stepper = createStepper(model, config, batches, state);
 
   const from = start.checkpoint?.step ?? 0;
   await cutMetrics(run.metricsPath, from);
@@ -90,7 +132,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     ? createProgress({
         steps: config.train.steps,
         bytesPerStep,
-        bitsPerStep: config.train.accumulation * batchSize * contextLength * bitsPerPatch,
+        bitsPerStep: config.train.accumulation * config.train.batchSize * contextLength * bitsPerPatch,
         flopsPerStep,
         peakFlops: peak,
         stream: options.stream,
@@ -101,8 +143,9 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     model,
     config,
     stepper,
+    batches,
     progress,
-    validationBytes,
+    validationBytes: dataset.validationBytes,
     scorer: createScorer(model),
     ...(config.train.tensorboard && { board: openBoard(run, config, from) }),
     bytesPerStep,
@@ -129,6 +172,9 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
       bytesPerSecond: (bytesPerStep * stepsDone) / trainSeconds,
       gflops: flopsPerSecond / 1e9,
       peakShare: peak === undefined ? null : flopsPerSecond / peak,
+      batchBytes: loop.batchBytes,
+      dataWaitSeconds: loop.dataWaitSeconds,
+      ...(config.train.compression && { batchKinds: loop.kinds }),
       parameters: parameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),
@@ -140,7 +186,6 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
     progress?.finish();
     loop.close();
     stepper.state.free();
-    dataset.close();
   }
 };
 

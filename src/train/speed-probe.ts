@@ -1,8 +1,8 @@
 import { defaultExecutor } from '../compile/default-executor.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import type { Batcher } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
+import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { initialize } from './initial-state.js';
 import { horizonOf, stepLearningRate } from './learning-rate.js';
@@ -14,10 +14,10 @@ export const withStepsFor = async (
   minutes: number,
   model: BitTransformer,
   config: RunConfig,
-  batcherOf: (seed: number) => Batcher,
+  batches: BatchSource,
 ): Promise<RunConfig> => {
   const fresh = State.create(defaultExecutor(), trainStateTypes(model, config.train.accumulation, config.train));
-  const stepper = createStepper(model, config, batcherOf, await initialize(model, fresh, config.seed));
+  const stepper = createStepper(model, config, batches, await initialize(model, fresh, config.seed));
   const seconds: number[] = [];
   const began = performance.now();
   try {

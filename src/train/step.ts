@@ -17,14 +17,13 @@ import {
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
+import { type BatchInputs, patchesOf } from './batch-inputs.js';
 import { type ClippingConfig, type ClippingState, clipGradients, clippingStateTypes } from './clipping.js';
 import { type LossOptions, lossesOf } from './losses.js';
 import { type OptimizerConfig, stepOptimizer } from './optimizer.js';
 
 /** Inputs of one optimizer step besides the state. */
-export interface StepInputs {
-  /** i32 [batch, contextLength + 1] */
-  readonly patches: Tensor;
+export interface StepInputs extends BatchInputs<Tensor> {
   readonly learningRate: Tensor;
   readonly seed: Tensor;
   /** Optimizer steps done before this one, i32. */
@@ -68,7 +67,7 @@ export interface StepPrograms {
   readonly step: Compiled;
   /** (state, inputs) -> { state, loss, payloadLoss }: adds a micro-batch's gradients to the sums. */
   readonly accumulate: Compiled;
-  /** (state, inputs without patches) -> { state, gradientNorm }: steps with the sums and clears them. */
+  /** (state, inputs without the batch) -> { state, gradientNorm }: steps with the sums and clears them. */
   readonly apply: Compiled;
   /** (state, inputs) -> { loss, gradients } of a micro-batch without the sums: where to look for what was not finite. */
   readonly gradients: Compiled;
@@ -87,7 +86,9 @@ export interface StepOptions extends OptimizerConfig, ClippingConfig, LossOption
 
 export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
   const optimizer = stepOptimizer(model, options);
-  const gradientsOf = (state: TrainState, { patches, seed, step }: StepInputs) => {
+  const gradientsOf = (state: TrainState, inputs: StepInputs) => {
+    const { seed, step } = inputs;
+    const patches = patchesOf(inputs, model.bitsPerPatch);
     const random: RandomSource = { seed, step };
     const losses = (parameters: Tree<Tensor>) =>
       bind(model, joinParameters({ ...state, parameters }), () => lossesOf(model, patches, random, options));
@@ -95,7 +96,12 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     return { loss, payloadLoss, gradients };
   };
 
-  const update = (state: TrainState, gradients: Tree<Tensor>, loss: Tensor, inputs: Omit<StepInputs, 'patches'>) => {
+  const update = (
+    state: TrainState,
+    gradients: Tree<Tensor>,
+    loss: Tensor,
+    inputs: Omit<StepInputs, keyof BatchInputs<Tensor>>,
+  ) => {
     const { clip, ...kept } = state.optimizer ?? {};
     const { tree, norm, state: clipping } = clipGradients(gradients, { clip }, options);
     // NaN or infinity ends the program here: nothing donated has been written yet.
@@ -130,7 +136,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
       { donate: 'state' },
     ),
     apply: compile(
-      (state: TrainState, inputs: Omit<StepInputs, 'patches'>) => {
+      (state: TrainState, inputs: Omit<StepInputs, keyof BatchInputs<Tensor>>) => {
         const result = update(state, state.gradients!, state.lossSum!, inputs);
         return {
           state: { ...result.state, ...clearedSums(state) },
@@ -141,7 +147,8 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
       { donate: 'state' },
     ),
     gradients: compile((state: TrainState, inputs: StepInputs) => gradientsOf(state, inputs)),
-    losses: compile((state: TrainState, { patches, seed, step }: StepInputs) => {
+    losses: compile((state: TrainState, { seed, step, ...batch }: StepInputs) => {
+      const patches = patchesOf(batch, model.bitsPerPatch);
       const losses = () => lossesOf(model, patches, { seed, step }, options);
       const [loss, payloadLoss] = bind(model, joinParameters(state), losses);
       return { loss, payloadLoss };

@@ -1,8 +1,10 @@
-import { hostArray, scalar } from '../compile/host-array.js';
+import { type HostArray, hostArray, scalar } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import type { Batcher } from '../data/index.js';
+import { type Batch, batchBytes } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
+import { type BatchForm, batchInputs } from './batch-inputs.js';
+import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { type StepPrograms, spikeGuard, stepPrograms } from './step.js';
 
@@ -22,7 +24,14 @@ export interface StepResult {
   readonly payloadLoss: number;
   /** Missing where the step was left out. */
   readonly gradientNorm?: number;
+  /** What its batches took to the core. */
+  readonly batchBytes: number;
+  /** Time for which it waited until they were made. */
+  readonly dataWaitSeconds: number;
 }
+
+/** Of a step, but for what is known of its batches before. */
+type Outcome = Omit<StepResult, 'batchBytes' | 'dataWaitSeconds'>;
 
 /** Does optimizer steps on a state that it holds. */
 export interface Stepper {
@@ -34,16 +43,23 @@ export interface Stepper {
   run(step: number, order: StepOrder): Promise<StepResult>;
 }
 
-/** `batcherOf` gives the batches of a seed. */
+/** What a step's program is told of batches. */
+export const batchForm = (model: BitTransformer, { train }: RunConfig): BatchForm => ({
+  patches: model.config.contextLength + 1,
+  bitsPerPatch: model.bitsPerPatch,
+  compression: train.compression !== undefined,
+});
+
 export const createStepper = (
   model: BitTransformer,
   config: RunConfig,
-  batcherOf: (seed: number) => Batcher,
+  batches: BatchSource,
   initial: State,
 ): Stepper => {
   const { accumulation } = config.train;
   const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
-  const width = model.config.contextLength + 1;
+  const form = batchForm(model, config);
+  const width = form.patches;
   let state = initial;
 
   const scalars = (step: number, { learningRate, seed, lossLimit }: StepOrder) => ({
@@ -53,9 +69,8 @@ export const createStepper = (
     ...(lossLimit !== undefined && { lossLimit: scalar(lossLimit) }),
   });
 
-  const whole = async (step: number, order: StepOrder): Promise<StepResult> => {
-    const { patches } = batcherOf(order.seed).batch(step);
-    const inputs = { patches: hostArray(patches, [patches.length / width, width]), ...scalars(step, order) };
+  const whole = async (step: number, order: StepOrder, [batch]: readonly Batch[]): Promise<Outcome> => {
+    const inputs = { ...batchInputs(batch!, form), ...scalars(step, order) };
     const find = () => programs.step.findNotFinite(state, inputs);
     const result = await guarded(() => programs.step(state, inputs), find, step);
     if (result) state = result.state;
@@ -63,23 +78,18 @@ export const createStepper = (
     return { loss: loss.item(), payloadLoss: payloadLoss.item(), gradientNorm: gradientNorm?.item() };
   };
 
-  const accumulated = async (step: number, order: StepOrder): Promise<StepResult> => {
-    const batcher = batcherOf(order.seed);
+  const accumulated = async (step: number, order: StepOrder, all: readonly Batch[]): Promise<Outcome> => {
     const inputs = scalars(step, order);
-    const parts = Array.from({ length: batcher.microBatches(step) }, (_, i) => {
-      const { patches } = batcher.batch(step, i);
-      // Every micro-batch draws dropout of its own.
-      return { patches, rows: patches.length / width, step: step * accumulation + i };
-    });
+    // Every micro-batch draws dropout of its own.
+    const parts = all.map((batch, i) => ({ batch, rows: batch.rows, step: step * accumulation + i }));
     const rowsOfStep = parts.reduce((sum, { rows }) => sum + rows, 0);
     let payloadSum = 0;
-    for (const group of alike(parts)) {
+    // What is only bounded cannot be stacked.
+    for (const group of form.compression ? parts.map((part) => [part]) : alike(parts)) {
       const [{ rows }, count] = [group[0]!, group.length];
-      const patches = new Int32Array(count * rows * width);
-      group.forEach((part, i) => patches.set(part.patches, i * rows * width));
       const times = count > 1 ? [count] : [];
       const stacked = {
-        patches: hostArray(patches, [...times, rows, width]),
+        ...(count > 1 ? { patches: stack(group, [count, rows, width]) } : batchInputs(group[0]!.batch, form)),
         learningRate: hostArray(new Float32Array(count), times),
         seed: hostArray(new Int32Array(count).fill(order.seed), times),
         step: hostArray(
@@ -98,11 +108,7 @@ export const createStepper = (
     // The sums only hold what some micro-batch has put there: the op to name is in that one's own program.
     const find = async () => {
       for (const part of parts) {
-        const own = {
-          patches: hostArray(part.patches, [part.rows, width]),
-          ...inputs,
-          step: scalar(part.step, 'i32'),
-        };
+        const own = { ...batchInputs(part.batch, form), ...inputs, step: scalar(part.step, 'i32') };
         const culprit = await programs.gradients.findNotFinite(state, own);
         if (culprit) return culprit;
       }
@@ -122,8 +128,25 @@ export const createStepper = (
     get state() {
       return state;
     },
-    run: accumulation > 1 ? accumulated : whole,
+    run: async (step, order) => {
+      const { seed } = order;
+      const began = performance.now();
+      const all: Batch[] = [];
+      for (let microBatch = 0; microBatch < batches.microBatches(seed, step); microBatch++) {
+        all.push(await batches.batch({ seed, step, microBatch }));
+      }
+      const dataWaitSeconds = (performance.now() - began) / 1000;
+      const outcome = await (accumulation > 1 ? accumulated : whole)(step, order, all);
+      return { ...outcome, batchBytes: all.reduce((sum, batch) => sum + batchBytes(batch), 0), dataWaitSeconds };
+    },
   };
+};
+
+/** Plain batches with as many rows, one after the other. */
+const stack = (parts: readonly { readonly batch: Batch }[], shape: readonly number[]): HostArray => {
+  const patches = new Int32Array(shape.reduce((product, size) => product * size, 1));
+  parts.forEach(({ batch }, i) => patches.set(batch.patches, (i * patches.length) / parts.length));
+  return hostArray(patches, shape);
 };
 
 /** Neighbours with as many rows, which one call does: only the last batch of an epoch is smaller. */

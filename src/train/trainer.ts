@@ -105,6 +105,7 @@ const locked = async (run: RunFolder, work: () => Promise<TrainResult>): Promise
 const freeKeys = (config: RunConfig): ReadonlySet<string> =>
   new Set([
     'threads',
+    'data.workers',
     'train.keepCheckpoints',
     'train.keepBest',
     'train.sampleEvery',

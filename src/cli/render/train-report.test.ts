@@ -8,6 +8,9 @@ const result = {
   bytesPerSecond: 1.2e6,
   gflops: 80,
   peakShare: 0.5,
+  trainSeconds: 50,
+  batchBytes: 32_768,
+  dataWaitSeconds: 0.1,
   parameters: 869_631,
   writesBytes: true,
   validation: { bitsPerByte: 2.5, parityCrossEntropy: null, bytes: 6000 },
@@ -21,6 +24,12 @@ describe('trainReport', () => {
     expect(text).toMatch(/validation +2\.5000 bits per byte over 6\.0 k bytes/);
     expect(text).toMatch(/speed +1\.2 MB\/s, 80\.0 GFLOP\/s, 50\.0% of the measured peak/);
     expect(text).toMatch(/nonet generate a\n/);
+  });
+
+  it('tells what batches took, and of what kinds they were', () => {
+    expect(trainReport(result, 'a')).toMatch(/batches +\S+ \S+ to the core, 0\.2% of the time to wait for\n/);
+    const batchKinds = { plain: 80, compressed: 15, direct: 5 };
+    expect(trainReport({ ...result, batchKinds }, 'a')).toMatch(/; steps: 80 plain, 15 compressed, 5 direct\n/);
   });
 
   it('says how to go on after an interruption', () => {

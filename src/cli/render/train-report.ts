@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatPercent, formatRate } from '../../core/format.js';
+import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from '../../core/format.js';
 import { facts } from './table.js';
 
 /** What training tells at its end; part of `TrainResult`. */
@@ -9,6 +9,10 @@ export interface TrainFigures {
   readonly bytesPerSecond: number;
   readonly gflops: number;
   readonly peakShare: number | null;
+  readonly trainSeconds: number;
+  readonly batchBytes: number;
+  readonly dataWaitSeconds: number;
+  readonly batchKinds?: { readonly plain: number; readonly compressed: number; readonly direct: number };
   readonly parameters: number;
   readonly writesBytes: boolean;
   readonly validation?: {
@@ -44,6 +48,7 @@ export const trainReport = (result: TrainFigures, run: string): string => {
       ['parameters', formatCount(result.parameters)],
       // A run that had nothing left to do has no speed.
       ['speed', Number.isFinite(result.bytesPerSecond) ? speed(result) : undefined],
+      ['batches', Number.isFinite(result.bytesPerSecond) ? batches(result) : undefined],
       ['run', result.runFolder],
     ]) +
     `next:\n${result.writesBytes ? `  nonet generate ${run}\n` : ''}  nonet evaluate ${run}\n`
@@ -61,6 +66,11 @@ export const speed = ({
     formatRate(gflops * 1e9, 'FLOP'),
     ...(peakShare === null ? [] : [`${formatPercent(peakShare)} of the measured peak`]),
   ].join(', ');
+
+/** `32.8 kB to the core, 0.2% of the time to wait for; 80 plain, 15 compressed, 5 direct`. */
+const batches = ({ batchBytes, dataWaitSeconds, trainSeconds, batchKinds: kinds }: TrainFigures): string =>
+  `${formatBytes(batchBytes)} to the core, ${formatPercent(dataWaitSeconds / trainSeconds)} of the time to wait for` +
+  (kinds ? `; steps: ${kinds.plain} plain, ${kinds.compressed} compressed, ${kinds.direct} direct` : '');
 
 const parity = (crossEntropy: number | null | undefined): string | undefined =>
   typeof crossEntropy === 'number' ? `${crossEntropy.toFixed(5)} nats of cross entropy` : undefined;
