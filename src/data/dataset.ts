@@ -1,3 +1,5 @@
+import { constants } from 'node:buffer';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z as Z } from 'zod';
 import { NonetError } from '../core/errors.js';
@@ -54,9 +56,12 @@ export interface OpenOptions {
 export async function openDataset(folder: string, { mapFile }: OpenOptions = {}): Promise<Dataset> {
   const meta = await readMeta(folder);
   const path = join(folder, DATA_FILE);
-  // An empty file cannot be mapped.
+  // An empty file cannot be mapped, nor one that is longer than arrays get: it is read in pages.
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const file =
-    mapFile && meta.bytes > 0 ? { ...memoryStore(new Uint8Array(mapFile(path))), close() {} } : fileStore(path);
+    mapFile && size > 0 && size <= constants.MAX_LENGTH
+      ? { ...memoryStore(new Uint8Array(mapFile(path))), close() {} }
+      : fileStore(path);
   if (file.length !== meta.bytes || meta.trainBytes + meta.validationBytes !== meta.bytes) {
     file.close();
     throw damaged(folder, `${DATA_FILE} has ${file.length} bytes, ${META_FILE} speaks of ${meta.bytes}`);

@@ -91,7 +91,7 @@ export interface NativeAddon {
    */
   probe(kind: 'fma' | 'copy' | 'read', seconds: number, threads: number, bytes?: number): Promise<number>;
 
-  /** A file as memory, paged in on demand. Writing to it changes neither the file nor other maps of it. */
+  /** A file of at most `buffer.constants.MAX_LENGTH` bytes as memory, paged in on demand. Writing to it changes neither the file nor other maps of it. */
   mapFile(path: string): ArrayBuffer;
 
   /** Rows of partial sums that a column sum over `[rows, cols]` takes. */
