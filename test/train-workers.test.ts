@@ -15,7 +15,7 @@ const model = { layers: 1, contextLength: 16 };
 const data = { validationShare: 0.02 };
 const compression = { start: 0.6, end: 0.6, steps: 0, direct: 0.5 };
 
-/** Threads of this process as the system counts them do not return to what they were at once: only those of Node count. */
+/** Worker threads that this process still has. */
 const workersAlive = (): number =>
   process.getActiveResourcesInfo().filter((name) => /^(Worker|MessagePort)$/.test(name)).length;
 

@@ -27,7 +27,7 @@ describe('trainReport', () => {
   });
 
   it('tells what batches took, and of what kinds they were', () => {
-    expect(trainReport(result, 'a')).toMatch(/batches +\S+ \S+ to the core, 0\.2% of the time to wait for\n/);
+    expect(trainReport(result, 'a')).toMatch(/batches +\S+ \S+ to the core, waited for 0\.2% of the time\n/);
     const batchKinds = { plain: 80, compressed: 15, direct: 5 };
     expect(trainReport({ ...result, batchKinds }, 'a')).toMatch(/; steps: 80 plain, 15 compressed, 5 direct\n/);
   });

@@ -67,9 +67,9 @@ export const speed = ({
     ...(peakShare === null ? [] : [`${formatPercent(peakShare)} of the measured peak`]),
   ].join(', ');
 
-/** `32.8 kB to the core, 0.2% of the time to wait for; 80 plain, 15 compressed, 5 direct`. */
+/** `32.8 kB to the core, waited for 0.2% of the time; steps: 80 plain, 15 compressed, 5 direct`. */
 const batches = ({ batchBytes, dataWaitSeconds, trainSeconds, batchKinds: kinds }: TrainFigures): string =>
-  `${formatBytes(batchBytes)} to the core, ${formatPercent(dataWaitSeconds / trainSeconds)} of the time to wait for` +
+  `${formatBytes(batchBytes)} to the core, waited for ${formatPercent(dataWaitSeconds / trainSeconds)} of the time` +
   (kinds ? `; steps: ${kinds.plain} plain, ${kinds.compressed} compressed, ${kinds.direct} direct` : '');
 
 const parity = (crossEntropy: number | null | undefined): string | undefined =>
