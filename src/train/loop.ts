@@ -7,8 +7,8 @@ import { type BatchKind, type ByteStore, memoryStore } from '../data/index.js';
 import { generate, writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
 import { readArrays, writeArrays } from './arrays.js';
-import type { Board } from './board.js';
 import type { BatchSource } from './batch-source.js';
+import type { Board } from './board.js';
 import type { RunConfig } from './config.js';
 import {
   afterEvaluation,
