@@ -37,6 +37,7 @@
         'src/core/copy_instructions.cpp',
         'src/core/executor.cpp',
         'src/core/gemm_instructions.cpp',
+        'src/core/grouped_instructions.cpp',
         'src/core/index_instructions.cpp',
         'src/core/instructions.cpp',
         'src/core/isa.cpp',

@@ -245,6 +245,27 @@ const examples: Readonly<Record<string, Examples>> = {
     const table = f32([chance(draw, 2) ? 1 : batch, length, half]);
     return { operands: [f32([batch, length, heads, 2 * half]), table, table] };
   },
+  sortByGroup: (draw) => {
+    const groups = size(draw);
+    return { operands: [i32([chance(draw, 9) ? 0 : size(draw), draw(1, 3)], groups)], attributes: { groups } };
+  },
+  groupedMatmul: (draw) => {
+    const [rows, k, n, groups] = [
+      pick(draw, [1, 7, 33, 70]),
+      chance(draw, 15) ? 0 : size(draw),
+      size(draw),
+      draw(1, 6),
+    ];
+    const transposeB = chance(draw, 2);
+    const sizes = i32([groups], pick(draw, [1, 3, rows + 2]), -1);
+    const weights = [groups, ...(transposeB ? [n, k] : [k, n])];
+    return { operands: [f32([rows, k]), f32(weights), sizes], attributes: { transposeB } };
+  },
+  groupedOuter: (draw) => {
+    const [rows, groups] = [pick(draw, [1, 7, 33, 70]), draw(1, 6)];
+    const sizes = i32([groups], pick(draw, [1, 3, rows + 2]), -1);
+    return { operands: [f32([rows, size(draw)]), f32([rows, size(draw)]), sizes] };
+  },
   gather: (draw) => {
     const rows = size(draw);
     const dtype = pick(draw, ['f32', 'f64', 'u8'] as const);

@@ -174,6 +174,32 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
       params: [2, 2, 4, 4, 8, 0, float(0.3), ...Array(8).fill(heads).flat(), 3, 1],
     },
   ],
+  sortByGroup: [
+    {
+      kernel: kernel.sortByGroup,
+      operands: [at(whole), at(written), at(written, 1), at(written, 2), at(written, 3), at(whole)],
+      params: [10, 2, 12, 1],
+    },
+  ],
+  groupedGemm: [
+    {
+      kernel: kernel.groupedGemm,
+      operands: [at(read), at(read, 1), at(whole), at(written)],
+      params: [12, 5, 7, 4, 0],
+    },
+    {
+      kernel: kernel.groupedGemm,
+      operands: [at(read), at(read, 1), at(whole), at(written)],
+      params: [12, 5, 7, 4, 1],
+    },
+  ],
+  groupedOuter: [
+    {
+      kernel: kernel.groupedOuter,
+      operands: [at(read), at(read, 1), at(whole), at(written)],
+      params: [12, 5, 7, 4],
+    },
+  ],
   gatherRows: [
     { kernel: kernel.gatherRows, operands: [at(read), at(whole), at(written)], params: [10, 7, 8, 4, 9, 7] },
   ],

@@ -29,26 +29,30 @@ export class FeedForward {
 
   constructor({ width, inner, activation, biases, residualDeviation, rank = 0 }: FeedForwardOptions) {
     this.activation = activation;
-    this.up = newLinear({ inputs: width, outputs: activation === 'swiglu' ? 2 * inner : inner, bias: biases, rank });
+    this.up = newLinear({ inputs: width, outputs: innerWidth(activation, inner), bias: biases, rank });
     this.down = newLinear({ inputs: inner, outputs: width, bias: biases, deviation: residualDeviation, rank });
   }
 
   /** [..., width] to the same */
   forward(x: Tensor): Tensor {
-    return this.down.forward(this.activate(this.up.forward(x)));
-  }
-
-  /** [..., inner], or twice that for `swiglu`, to [..., inner] */
-  private activate(x: Tensor): Tensor {
-    switch (this.activation) {
-      case 'gelu':
-        return gelu(x);
-      case 'reluSquared':
-        return square(relu(x));
-      case 'swiglu': {
-        const [gate, value] = split(x, 2) as [Tensor, Tensor];
-        return mul(silu(gate), value);
-      }
-    }
+    return this.down.forward(activate(this.activation, this.up.forward(x)));
   }
 }
+
+/** Values per position before the bend: `swiglu` takes twice as many. */
+export const innerWidth = (activation: Activation, inner: number): number =>
+  activation === 'swiglu' ? 2 * inner : inner;
+
+/** [..., inner], or twice that for `swiglu`, to [..., inner] */
+export const activate = (activation: Activation, x: Tensor): Tensor => {
+  switch (activation) {
+    case 'gelu':
+      return gelu(x);
+    case 'reluSquared':
+      return square(relu(x));
+    case 'swiglu': {
+      const [gate, value] = split(x, 2) as [Tensor, Tensor];
+      return mul(silu(gate), value);
+    }
+  }
+};

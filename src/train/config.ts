@@ -95,6 +95,16 @@ export const runConfigSchema = lazily(() => {
       .min(0)
       .default(0.0005)
       .describe('Nats per bit that each block costs a position, with model.act; larger: positions end earlier.'),
+    balanceWeight: z
+      .number()
+      .min(0)
+      .default(0.01)
+      .describe('Weight of the loss that spreads positions evenly over experts, with model.experts.'),
+    routerZWeight: z
+      .number()
+      .min(0)
+      .default(0.001)
+      .describe('Weight of the loss that keeps the logits of their gates small, with model.experts.'),
     ...watchKeys(z),
     evaluateEvery: z
       .number()

@@ -23,6 +23,7 @@ import {
   rewound,
 } from './course.js';
 import { evaluationPart } from './data.js';
+import { describeHottest, expertUsageOf } from './expert-usage.js';
 import { instructionSet } from './machine.js';
 import { cutMetrics, type MetricsRow, openMetrics, readMetrics } from './metrics.js';
 import type { Progress } from './progress.js';
@@ -121,7 +122,7 @@ export class Loop {
     const limit = kind === 'direct' ? noLimit : lossLimit(course.loss, config);
     const order = { learningRate, seed, ...(handling === 'skip' && { lossLimit: limit }) };
     const result = await stepper.run(this.done, order);
-    const { loss, payloadLoss, gradientNorm, batchBytes, dataWaitSeconds } = result;
+    const { loss, payloadLoss, gradientNorm, batchBytes, dataWaitSeconds, expertUsage } = result;
     const seconds = (performance.now() - began) / 1000;
     this.trainSeconds += seconds;
     this.stepsRun++;
@@ -138,8 +139,17 @@ export class Loop {
       );
     if (spike?.action === 'rewind') await this.rewind({ loss, limit });
     const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
-    const data = { ...(compression && { batchKind: kind }), batchBytes, dataWaitSeconds };
-    const row = { step: this.done, ...training, gradientNorm, learningRate, seconds, ...data, ...(spike && { spike }) };
+    const row = {
+      step: this.done,
+      ...training,
+      gradientNorm,
+      learningRate,
+      seconds,
+      ...(compression && { batchKind: kind }),
+      ...{ batchBytes, dataWaitSeconds },
+      ...(expertUsage && { experts: expertUsageOf(this.parts.model, expertUsage) }),
+      ...(spike && { spike }),
+    };
     return { went: spike?.action !== 'rewind', row, training: { ...training, seconds } };
   }
 
@@ -213,10 +223,14 @@ export class Loop {
   private async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity });
-    const { bitsPerByte, parityCrossEntropy, bytes, meanDepth } = score;
+    const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, experts } = score;
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
-      const figures = { bitsPerByte, parityCrossEntropy, bytes, ...(meanDepth !== undefined && { meanDepth }) };
+      const figures = {
+        ...{ bitsPerByte, parityCrossEntropy, bytes },
+        ...(meanDepth !== undefined && { meanDepth }),
+        ...(experts && { experts }),
+      };
       this.record({
         step,
         validation: { ...figures, ...(reconstructionError !== undefined && { reconstructionError }) },
@@ -224,7 +238,8 @@ export class Loop {
       this.parts.board?.weights(step, stepper.state);
     }
     const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} layers a position`;
-    progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)${depth}`);
+    const heat = experts ? `, ${describeHottest(experts)}` : '';
+    progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)${depth}${heat}`);
     return score;
   }
 

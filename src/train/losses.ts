@@ -1,4 +1,4 @@
-import { type BitTransformer, errorLogits, type Pondered } from '../models/index.js';
+import { type BitTransformer, errorLogits, type Pondered, type Routed } from '../models/index.js';
 import {
   add,
   cast,
@@ -21,31 +21,45 @@ export interface LossOptions {
   readonly labelSmoothing?: number;
   /** What a block costs for each position, in nats per bit; of models with `act`. */
   readonly ponderWeight?: number;
+  /** Weight of the balance losses of the blocks; of models with experts. */
+  readonly balanceWeight?: number;
+  /** Weight of the z-losses of their gates. */
+  readonly routerZWeight?: number;
+}
+
+export interface Losses {
+  /** What is minimised: over all bits, with all that is added. */
+  readonly minimised: Tensor;
+  /** What is shown: over the bits of payload, without smoothing. */
+  readonly shown: Tensor;
+  /** With experts: share of each one in each block, f32 [layers, experts]. */
+  readonly expertUsage?: Tensor;
 }
 
 /**
- * Mean nats per bit: what is minimised, over all bits, and what is shown, over those of payload and without smoothing.
+ * Losses in mean nats per bit.
  *
  * With smoothing e the truth of a bit is 1 - e/2 for its value and e/2 for the other one (Szegedy et al. 2016). With z the
  * logit of the other one, that costs `(1 - e/2) softplus(z) + e/2 softplus(-z) = softplus(z) - e/2 z`.
  *
  * A model that halts pays for the blocks that positions ran through and for what was left for the last of them (Graves 2016).
+ * One with experts pays for using them unevenly and for large logits of its gates; see routing.ts of the model.
  */
 export const lossesOf = (
   model: BitTransformer,
   patches: Tensor,
   random: RandomSource,
-  { parity = false, labelSmoothing = 0, ponderWeight = 0 }: LossOptions,
-): readonly [minimised: Tensor, shown: Tensor] => {
+  { parity = false, labelSmoothing = 0, ponderWeight = 0, balanceWeight = 0, routerZWeight = 0 }: LossOptions,
+): Losses => {
   const { bitsPerPatch } = model;
   const hasParity = parity && frameBits % bitsPerPatch === 0;
-  if (!hasParity && labelSmoothing === 0 && !model.config.act) {
+  if (!hasParity && labelSmoothing === 0 && !model.config.act && model.config.experts === 0) {
     const loss = model.loss(patches, { random });
-    return [loss, loss];
+    return { minimised: loss, shown: loss };
   }
   const length = patches.shape[1]! - 1;
   const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];
-  const { nodes, pondered } = model.forward(inputs, { random });
+  const { nodes, pondered, routed } = model.forward(inputs, { random });
   const errors = scope('loss', () => errorLogits(nodes, targets, bitsPerPatch)); // [B, C, P]
   return scope('loss', () => {
     const costs = cast(softplus(errors), 'f64');
@@ -57,14 +71,22 @@ export const lossesOf = (
     const payload = hasParity ? mul(costs, constantArray(mask, [length, bitsPerPatch], 'f64')) : costs;
     const payloadBits = mask.reduce((total, one) => total + one, 0);
     const loss = share(smoothed, mask.length);
-    const minimised = pondered ? add(loss, mul(ponderCost(pondered), ponderWeight)) : loss;
-    return [minimised, share(payload, payloadBits)];
+    const more = [
+      ...(pondered ? [mul(ponderCost(pondered), ponderWeight)] : []),
+      ...(routed ? [routingCost(routed, balanceWeight, routerZWeight)] : []),
+    ];
+    const minimised = more.reduce((sum, cost) => add(sum, cost), loss);
+    const shown = share(payload, payloadBits);
+    return { minimised, shown, ...(routed && { expertUsage: routed.usage }) };
   });
 };
 
 /** Blocks run plus remainder, the mean over positions: an f32 scalar. */
 const ponderCost = ({ depth, remainder }: Pondered): Tensor =>
   cast(mul(sum(cast(add(depth, remainder), 'f64')), 1 / elementCount(depth.shape)), 'f32');
+
+const routingCost = ({ balance, z }: Routed, balanceWeight: number, routerZWeight: number): Tensor =>
+  add(mul(balance, balanceWeight), mul(z, routerZWeight));
 
 /** A byte and its parity bit. */
 const frameBits = 9;

@@ -5,6 +5,7 @@ import { type ByteStore, bitWeights, evaluationWindows } from '../data/index.js'
 import { type BitTransformer, bitCosts } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
 import { scope, type Tensor } from '../tensor/index.js';
+import { createUsageMean, type ExpertUsage, expertUsageOf } from './expert-usage.js';
 
 /** How well a model predicts some bytes. */
 export interface Score {
@@ -19,6 +20,8 @@ export interface Score {
   readonly stride: number | null;
   /** Blocks that a position ran through, the mean over those whose bits count; only of models with `act`. */
   readonly meanDepth?: number;
+  /** How the experts were used by positions whose bits count; only of models with experts. */
+  readonly experts?: ExpertUsage;
   /** Surprise of every byte in bits, when asked for. */
   readonly perByte?: Float32Array;
 }
@@ -37,15 +40,22 @@ export type Scorer = (state: State, store: ByteStore, options: ScoreOptions) => 
 /** Positions of one native call: enough rows to keep the kernels busy. */
 const positionsPerCall = 4096;
 
+interface ScoredBatch {
+  readonly inputs: Tensor;
+  readonly targets: Tensor;
+  /** Which positions count among those that the experts got; only of models with experts. */
+  readonly counted?: Tensor;
+}
+
 /** Measures bits per byte with the parameters of a state; compiled once, used for every evaluation of a run. */
 export const createScorer = (model: BitTransformer): Scorer => {
   const { contextLength, bitsPerPatch } = model.config;
   const rows = Math.max(1, Math.min(64, Math.floor(positionsPerCall / contextLength)));
-  const costs: Compiled = compile((state: ParameterState, batch: { inputs: Tensor; targets: Tensor }) =>
+  const costs: Compiled = compile((state: ParameterState, { inputs, targets, counted }: ScoredBatch) =>
     bind(model, joinParameters(state), () => {
-      const { nodes, pondered } = model.forward(batch.inputs);
-      const bits = scope('loss', () => bitCosts(nodes, batch.targets, bitsPerPatch));
-      return { bits, ...(pondered && { depth: pondered.depth }) };
+      const { nodes, pondered, routed } = model.forward(inputs, { ...(counted && { counted }) });
+      const bits = scope('loss', () => bitCosts(nodes, targets, bitsPerPatch));
+      return { bits, ...(pondered && { depth: pondered.depth }), ...(routed && { expertUsage: routed.usage }) };
     }),
   );
   return async (state, store, options) => {
@@ -59,12 +69,21 @@ export const createScorer = (model: BitTransformer): Scorer => {
     let parityNats = 0;
     let [blocksRun, positions] = [0, 0];
     let done = 0;
+    const usages = createUsageMean();
     for (const batch of windows.batches(rows)) {
       const shape = [rows, contextLength];
-      const { bits, depth } = await costs(state, {
+      const counted = model.config.experts > 0 && Float32Array.from(batch.weights, (weight) => Number(weight > 0));
+      const { bits, depth, expertUsage } = await costs(state, {
         inputs: hostArray(batch.inputs, shape),
         targets: hostArray(batch.targets, shape),
+        ...(counted && { counted: hostArray(counted, shape) }),
       });
+      if (counted)
+        usages.add(
+          expertUsage.data,
+          1,
+          counted.reduce((sum, one) => sum + one, 0),
+        );
       const nats = bits.data as Float32Array; // [rows, contextLength, bitsPerPatch]
       const weights = bitWeights(batch.payloadMasks, bitsPerPatch);
       const depths = depth?.data as Float32Array | undefined; // [rows, contextLength]
@@ -81,6 +100,7 @@ export const createScorer = (model: BitTransformer): Scorer => {
       done += rows;
       options.onProgress?.(Math.min(done, windows.count), windows.count);
     }
+    const shares = usages.mean();
     return {
       bitsPerByte: (payload / Math.LN2 + 8) / store.length,
       parityCrossEntropy: parity ? parityNats / windows.parityBits : null,
@@ -88,6 +108,7 @@ export const createScorer = (model: BitTransformer): Scorer => {
       context: contextLength,
       stride: stride ?? null,
       ...(model.config.act && { meanDepth: blocksRun / positions }),
+      ...(shares && { experts: expertUsageOf(model, shares) }),
       ...(perByte && { perByte }),
     };
   };

@@ -63,7 +63,7 @@ export const trainStateTypes = (
 
 /** The compiled programs of training: one that does a whole step, or two where a step is made of several micro-batches. */
 export interface StepPrograms {
-  /** (state, inputs) -> { state, loss, payloadLoss, gradientNorm }; without accumulation. */
+  /** (state, inputs) -> { state, loss, payloadLoss, gradientNorm } and, with experts, expertUsage; without accumulation. */
   readonly step: Compiled;
   /** (state, inputs) -> { state, loss, payloadLoss }: adds a micro-batch's gradients to the sums. */
   readonly accumulate: Compiled;
@@ -90,10 +90,14 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     const { seed, step } = inputs;
     const patches = patchesOf(inputs, model.bitsPerPatch);
     const random: RandomSource = { seed, step };
-    const losses = (parameters: Tree<Tensor>) =>
-      bind(model, joinParameters({ ...state, parameters }), () => lossesOf(model, patches, random, options));
-    const [[loss, payloadLoss], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
-    return { loss, payloadLoss, gradients };
+    const losses = (parameters: Tree<Tensor>) => {
+      const made = bind(model, joinParameters({ ...state, parameters }), () =>
+        lossesOf(model, patches, random, options),
+      );
+      return [made.minimised, made] as const;
+    };
+    const [[loss, { shown, expertUsage }], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
+    return { loss, told: { payloadLoss: shown, ...(expertUsage && { expertUsage }) }, gradients };
   };
 
   const update = (
@@ -121,17 +125,17 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   return {
     step: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const { loss, payloadLoss, gradients } = gradientsOf(state, inputs);
-        return { ...update(state, gradients, loss, inputs), loss, payloadLoss };
+        const { loss, told, gradients } = gradientsOf(state, inputs);
+        return { ...update(state, gradients, loss, inputs), loss, ...told };
       },
       { donate: 'state' },
     ),
     accumulate: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const { loss, payloadLoss, gradients } = gradientsOf(state, inputs);
+        const { loss, told, gradients } = gradientsOf(state, inputs);
         const share = inputs.share ?? 1 / options.accumulation;
         const sums = addTrees(state.gradients!, gradients, share);
-        return { state: { gradients: sums, lossSum: add(state.lossSum!, mul(loss, share)) }, loss, payloadLoss };
+        return { state: { gradients: sums, lossSum: add(state.lossSum!, mul(loss, share)) }, loss, ...told };
       },
       { donate: 'state' },
     ),
@@ -146,12 +150,15 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
       },
       { donate: 'state' },
     ),
-    gradients: compile((state: TrainState, inputs: StepInputs) => gradientsOf(state, inputs)),
+    gradients: compile((state: TrainState, inputs: StepInputs) => {
+      const { loss, told, gradients } = gradientsOf(state, inputs);
+      return { loss, ...told, gradients };
+    }),
     losses: compile((state: TrainState, { seed, step, ...batch }: StepInputs) => {
       const patches = patchesOf(batch, model.bitsPerPatch);
       const losses = () => lossesOf(model, patches, { seed, step }, options);
-      const [loss, payloadLoss] = bind(model, joinParameters(state), losses);
-      return { loss, payloadLoss };
+      const { minimised, shown } = bind(model, joinParameters(state), losses);
+      return { loss: minimised, payloadLoss: shown };
     }),
     clear: compile((state: TrainState) => ({ state: clearedSums(state) }), { donate: 'state' }),
   };

@@ -6,6 +6,7 @@ import type { BitTransformer } from '../models/index.js';
 import { type BatchForm, batchInputs } from './batch-inputs.js';
 import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
+import { createUsageMean } from './expert-usage.js';
 import { type StepPrograms, spikeGuard, stepPrograms } from './step.js';
 
 /** What a step is told. */
@@ -28,6 +29,8 @@ export interface StepResult {
   readonly batchBytes: number;
   /** Time for which it waited until they were made. */
   readonly dataWaitSeconds: number;
+  /** With experts: share of each one in each block, row by row; missing where the step was left out. */
+  readonly expertUsage?: Float32Array;
 }
 
 /** Of a step, but for what is known of its batches before. */
@@ -74,8 +77,9 @@ export const createStepper = (
     const find = () => programs.step.findNotFinite(state, inputs);
     const result = await guarded(() => programs.step(state, inputs), find, step);
     if (result) state = result.state;
-    const { loss, payloadLoss, gradientNorm } = result ?? (await programs.losses(state, inputs));
-    return { loss: loss.item(), payloadLoss: payloadLoss.item(), gradientNorm: gradientNorm?.item() };
+    const { loss, payloadLoss, gradientNorm, expertUsage } = result ?? (await programs.losses(state, inputs));
+    const usage = expertUsage && { expertUsage: expertUsage.data as Float32Array };
+    return { loss: loss.item(), payloadLoss: payloadLoss.item(), gradientNorm: gradientNorm?.item(), ...usage };
   };
 
   const accumulated = async (step: number, order: StepOrder, all: readonly Batch[]): Promise<Outcome> => {
@@ -84,6 +88,7 @@ export const createStepper = (
     const parts = all.map((batch, i) => ({ batch, rows: batch.rows, step: step * accumulation + i }));
     const rowsOfStep = parts.reduce((sum, { rows }) => sum + rows, 0);
     let payloadSum = 0;
+    const usages = createUsageMean();
     // What is only bounded cannot be stacked.
     for (const group of form.compression ? parts.map((part) => [part]) : alike(parts)) {
       const [{ rows }, count] = [group[0]!, group.length];
@@ -102,6 +107,7 @@ export const createStepper = (
       state = sums.state;
       const payloads: Float32Array = sums.payloadLoss.data;
       payloadSum += payloads.reduce((total, one) => total + one, 0) * rows;
+      if (sums.expertUsage) usages.add(sums.expertUsage.data, count, rows / rowsOfStep);
     }
     // Rounded as the loss is, which is a sum in the engine.
     const payloadLoss = scalar(payloadSum / rowsOfStep).item();
@@ -121,7 +127,9 @@ export const createStepper = (
       return { loss, payloadLoss };
     }
     state = result.state;
-    return { loss: result.loss.item(), payloadLoss, gradientNorm: result.gradientNorm.item() };
+    const expertUsage = usages.mean();
+    const figures = { loss: result.loss.item(), payloadLoss, gradientNorm: result.gradientNorm.item() };
+    return { ...figures, ...(expertUsage && { expertUsage }) };
   };
 
   return {

@@ -31,5 +31,8 @@ std::unique_ptr<Instruction> decodePoison(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeRotary(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeGemmBf16(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeDecodeRunLength(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeSortByGroup(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeGroupedGemm(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeGroupedOuter(InstructionReader& reader);
 
 }  // namespace nonet

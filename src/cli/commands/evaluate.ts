@@ -32,7 +32,7 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .option('--root <FOLDER>', 'where runs lie', 'runs')
     .option(
       '--json',
-      'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }; of models that halt also meanDepth',
+      'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }; of models that halt also meanDepth, of those with experts { usage, hottest }',
     )
     .addHelpText(
       'after',

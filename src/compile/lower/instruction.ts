@@ -24,6 +24,9 @@ export const kernels = {
   rotary: 18,
   gemmBf16: 19,
   decodeRunLength: 20,
+  sortByGroup: 21,
+  groupedGemm: 22,
+  groupedOuter: 23,
 } as const;
 
 export type KernelName = keyof typeof kernels;

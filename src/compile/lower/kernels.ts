@@ -62,6 +62,40 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
       [node],
     );
   },
+  sortByGroup: (builder, node) => {
+    const [group] = node.inputs as [Tensor];
+    const outputs = node.outputs.map((output) => placeOf(builder.output(output)));
+    const extent = node.extent ? placeOf(builder.contiguous(node.extent)) : null;
+    const [rows, perRow] = group.shape as [number, number];
+    builder.emit(
+      'sortByGroup',
+      [placeOf(builder.contiguous(group)), ...outputs, extent],
+      [rows, perRow, node.attributes.groups as number, extent ? 1 : 0],
+      [node],
+    );
+  },
+  groupedMatmul: (builder, node) => {
+    const [x, weights, sizes] = node.inputs as [Tensor, Tensor, Tensor];
+    const transposeB = node.attributes.transposeB as boolean;
+    const [groups, k, n] = [sizes.shape[0]!, x.shape.at(-1)!, weights.shape[transposeB ? 1 : 2]!];
+    const out = builder.output(node.outputs[0]!);
+    builder.emit(
+      'groupedGemm',
+      [...[x, weights, sizes].map((tensor) => builder.contiguous(tensor)), out].map(placeOf),
+      [elementCount(x.shape.slice(0, -1)), k, n, groups, transposeB ? 1 : 0],
+      [node],
+    );
+  },
+  groupedOuter: (builder, node) => {
+    const [x, y, sizes] = node.inputs as [Tensor, Tensor, Tensor];
+    const out = builder.output(node.outputs[0]!);
+    builder.emit(
+      'groupedOuter',
+      [...[x, y, sizes].map((tensor) => builder.contiguous(tensor)), out].map(placeOf),
+      [elementCount(x.shape.slice(0, -1)), x.shape.at(-1)!, y.shape.at(-1)!, sizes.shape[0]!],
+      [node],
+    );
+  },
   gather: (builder, node) => {
     const [table, index] = node.inputs as [Tensor, Tensor];
     const columns = elementCount(table.shape.slice(1));

@@ -4,9 +4,11 @@ import {
   FeedForward,
   type KeyValueCache,
   LayerNorm,
+  MixtureOfExperts,
   type ProjectedHeads,
   RMSNorm,
   type Rotation,
+  type Routing,
 } from '../../nn/index.js';
 import { type RandomSource, scope, type Tensor } from '../../tensor/index.js';
 import type { BitTransformerConfig } from './config.js';
@@ -22,19 +24,21 @@ export class Block {
   readonly attentionNorm: Norm;
   readonly attention: CausalSelfAttention;
   readonly feedForwardNorm: Norm;
-  readonly feedForward: FeedForward;
+  readonly feedForward: FeedForward | MixtureOfExperts;
   readonly dropout: Dropout;
   readonly halting: HaltingUnit | undefined;
 
   constructor(config: BitTransformerConfig) {
     const { dModel: width, heads, feedForward: inner, activation, biases, layers, rank } = config;
-    const { chunkSize, overlap } = config;
+    const { chunkSize, overlap, experts } = config;
     // 2 * layers branches add to the stream; its variance should not grow with their number (GPT-2).
     const residualDeviation = 0.02 / Math.sqrt(2 * layers);
     this.attentionNorm = newNorm(config);
     this.attention = new CausalSelfAttention({ width, heads, biases, residualDeviation, chunkSize, overlap, rank });
     this.feedForwardNorm = newNorm(config);
-    this.feedForward = new FeedForward({ width, inner, activation, biases, residualDeviation, rank });
+    const feedForward = { width, inner, activation, biases, residualDeviation, rank };
+    this.feedForward =
+      experts > 0 ? new MixtureOfExperts({ ...feedForward, ...mixtureOf(config) }) : new FeedForward(feedForward);
     this.dropout = new Dropout(config.dropout);
     this.halting = config.act ? new HaltingUnit(width) : undefined;
   }
@@ -60,11 +64,25 @@ export class Block {
     return scope('attention', () => this.attention.around(this.normalised(x), attend, rotation));
   }
 
-  /** x [batch, length, width] to what the feed-forward part adds to it. */
-  feed(x: Tensor, random?: RandomSource): Tensor {
+  /** x [batch, length, width] to what the feed-forward part adds to it. Where it has experts, `tell` hears of the routing. */
+  feed(x: Tensor, random?: RandomSource, tell?: (routing: Routing) => void): Tensor {
+    const { feedForward } = this;
     const normalised = scope('feedForwardNorm', () => this.feedForwardNorm.forward(x));
-    const fed = scope('feedForward', () => this.feedForward.forward(normalised));
+    const fed = scope('feedForward', () => {
+      if (feedForward instanceof FeedForward) return feedForward.forward(normalised);
+      const routing = feedForward.route(normalised);
+      tell?.(routing);
+      return feedForward.forward(normalised, routing);
+    });
     return this.dropout.forward(fed, random);
+  }
+
+  /** Where the positions of x go, of a block with experts. */
+  routing(x: Tensor): Routing {
+    const { feedForward } = this;
+    if (feedForward instanceof FeedForward) throw new Error('a block without experts routes nothing');
+    const normalised = scope('feedForwardNorm', () => this.feedForwardNorm.forward(x));
+    return scope('feedForward', () => feedForward.route(normalised));
   }
 
   /** What the attention of x works on. */
@@ -72,3 +90,10 @@ export class Block {
     return scope('norm', () => this.attentionNorm.forward(x));
   }
 }
+
+const mixtureOf = ({ experts, expertsPerToken, gateLayers, softExperts }: BitTransformerConfig) => ({
+  experts,
+  perToken: expertsPerToken,
+  gateLayers: gateLayers === 2 ? (2 as const) : (1 as const),
+  soft: softExperts,
+});

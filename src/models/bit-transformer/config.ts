@@ -61,6 +61,21 @@ export const bitTransformerSchema = lazily(() => {
       .max(1)
       .optional()
       .describe('Sum of halting probabilities at which a position ends; needs act'),
+    experts: z
+      .int()
+      .min(0)
+      .max(4096)
+      .optional()
+      .describe('Feed-forward parts of a block, of which each position goes to the few that its gate picks; 0: one'),
+    expertsPerToken: count.max(8).optional().describe('Experts that a position goes to; needs experts'),
+    gateLayers: z
+      .union([z.literal(1), z.literal(2)])
+      .optional()
+      .describe('Linear layers of the gate that picks the experts; needs experts'),
+    softExperts: z
+      .boolean()
+      .optional()
+      .describe('Whether every position goes to every expert, weighted by the gate (dense mixture); needs experts'),
     contextLength: count.optional().describe('Longest sequence, in patches'),
     chunkSize: z
       .int()
@@ -112,7 +127,20 @@ const checkParts = (config: BitTransformerConfig): void => {
   if (classicHead && bitsPerPatch !== 1) {
     throw wrong(`classicHead predicts one bit, but bitsPerPatch is ${bitsPerPatch}`, 'set classicHead: false');
   }
+  checkExperts(config);
   if (classicHead && tiedHead) throw wrong('classicHead and tiedHead exclude each other', 'set one of them to false');
+};
+
+const checkExperts = ({ experts, expertsPerToken, softExperts, gateLayers }: BitTransformerConfig): void => {
+  if (experts === 0) {
+    const without = (key: string): NonetError => wrong(`${key} is set, but there are no experts`, 'give their number');
+    if (softExperts) throw without('softExperts');
+    if (expertsPerToken > 1) throw without('expertsPerToken');
+    if (gateLayers > 1) throw without('gateLayers');
+  } else if (!softExperts && expertsPerToken > experts) {
+    const what = `each position goes to ${expertsPerToken} of ${experts} experts`;
+    throw wrong(what, 'lower expertsPerToken, or add experts');
+  }
 };
 
 const wrong = (what: string, advice: string): NonetError => new NonetError('E_CONFIG', `model: ${what}; ${advice}`);

@@ -44,7 +44,7 @@ export type Recall = (queries: Tensor, isLive: Tensor) => Tensor;
 export const skipHalted = (
   model: BitTransformer,
   i: number,
-  { streams, halting }: Required<Walk>,
+  { streams, halting }: Required<Omit<Walk, 'routed'>>,
   remember: (normalised: Tensor) => Recall,
 ): Walk =>
   scope(`blocks.${i}`, () => {

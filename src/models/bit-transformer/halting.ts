@@ -17,6 +17,7 @@ import {
 } from '../../tensor/index.js';
 import { type Branch, recompute } from '../../transform/index.js';
 import type { BitTransformer } from './model.js';
+import { type Routed, startRouted } from './routing.js';
 import { closeStreams, openStreams, type Residual } from './streams.js';
 
 /*
@@ -60,19 +61,22 @@ export interface Halting {
   readonly output: Tensor;
 }
 
-/** The streams between two blocks and, with `act`, what has halted. */
+/** The streams between two blocks and, with `act`, what has halted; with experts, where positions went. */
 export interface Walk {
   readonly streams: Residual;
   readonly halting?: Halting;
+  readonly routed?: Routed;
 }
 
 /** The walk before the first block: x [B, C, dModel]. */
 export const startWalk = ({ config }: BitTransformer, x: Tensor): Walk => {
   const streams = openStreams(x, config.reversible);
-  if (!config.act) return { streams };
+  const routed = config.experts > 0 ? { routed: startRouted(config) } : {};
+  if (!config.act) return { streams, ...routed };
   const none = constant(0, [...x.shape.slice(0, -1), 1]);
   const running = constant(1, none.shape, 'bool');
-  return { streams, halting: { running, total: none, depth: none, remainder: none, output: constant(0, x.shape) } };
+  const halting = { running, total: none, depth: none, remainder: none, output: constant(0, x.shape) };
+  return { streams, halting, ...routed };
 };
 
 /** States of the blocks that a walk went through: those of the last, or the mean that halting makes. */
@@ -85,15 +89,15 @@ export type Mask = (branch: Branch) => Branch;
 export const walkThrough = (
   model: BitTransformer,
   i: number,
-  { streams, halting }: Walk,
+  { streams, halting, ...rest }: Walk,
   run: (streams: Residual, mask: Mask) => Residual,
 ): Walk =>
   scope(`blocks.${i}`, () => {
-    if (!halting) return { streams: run(streams, (branch) => branch) };
+    if (!halting) return { streams: run(streams, (branch) => branch), ...rest };
     // In the backward pass of a rebuilt block the mask is the one of the forward pass: a value from outside of it.
     const mask: Mask = (branch) => (i === 0 ? branch : (x) => select(halting.running, branch(x), 0));
     const next = run(streams, mask);
-    return { streams: next, halting: scope('halting', () => afterBlock(model, i, next, halting)) };
+    return { streams: next, halting: scope('halting', () => afterBlock(model, i, next, halting)), ...rest };
   });
 
 /** What halting makes of the streams behind block `i`. */
@@ -143,18 +147,22 @@ const counted = (
 
 const fields = ['running', 'total', 'depth', 'remainder', 'output'] as const satisfies readonly (keyof Halting)[];
 
+const routedFields = ['balance', 'z', 'usage'] as const satisfies readonly (keyof Routed)[];
+
 /** A walk as plain values, for functions over lists of tensors. */
-export const valuesOf = ({ streams, halting }: Walk): Tensor[] => [
+export const valuesOf = ({ streams, halting, routed }: Walk): Tensor[] => [
   ...streams,
   ...(halting ? fields.map((field) => halting[field]) : []),
+  ...(routed ? routedFields.map((field) => routed[field]) : []),
 ];
 
 /** The walk that such values make, of the form of another one. */
-export const walkOf = (values: readonly Tensor[], { streams, halting }: Walk): Walk => {
-  const own = values.slice(streams.length);
-  const named = fields.map((field, i) => [field, own[i]!] as const);
+export const walkOf = (values: readonly Tensor[], { streams, halting, routed }: Walk): Walk => {
+  const left = [...values];
+  const named = (names: readonly string[]): unknown => Object.fromEntries(names.map((name) => [name, left.shift()!]));
   return {
-    streams: values.slice(0, streams.length) as unknown as Residual,
-    ...(halting && { halting: Object.fromEntries(named) as unknown as Halting }),
+    streams: left.splice(0, streams.length) as unknown as Residual,
+    ...(halting && { halting: named(fields) as Halting }),
+    ...(routed && { routed: named(routedFields) as Routed }),
   };
 };

@@ -8,4 +8,5 @@ export {
 export type { Decoded } from './decode.js';
 export { BitTransformer, type CompressedTensors, type Forward, type ForwardOptions, type Pondered } from './model.js';
 export { type PresetName, presets } from './presets.js';
+export type { Routed } from './routing.js';
 export { bitCosts, errorLogits, nodeCount } from './tree-head.js';

@@ -19,12 +19,15 @@ import { Block, type Norm, newNorm } from './block.js';
 import { type BitTransformerConfig, type BitTransformerOptions, resolveBitTransformer } from './config.js';
 import { cacheTypes, type Decoded, decode } from './decode.js';
 import { Positions } from './positions.js';
+import type { Routed } from './routing.js';
 import { reconstructionError, runBlocks } from './run-blocks.js';
 import { bitCosts, ClassicHead, errorLogits, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
 
 export interface ForwardOptions {
   /** Source for dropout. Without it nothing is dropped, as in evaluation. */
   readonly random?: RandomSource;
+  /** With experts: 1 for positions that count in `Forward.routed`, f32 [B, C]; all do without it. */
+  readonly counted?: Tensor;
 }
 
 /** Run-length coded rows of bits: see `decodeRunLength`. */
@@ -40,6 +43,8 @@ export interface Forward {
   readonly nodes: Tensor;
   /** With `act`. */
   readonly pondered?: Pondered;
+  /** With experts. */
+  readonly routed?: Routed;
 }
 
 /** What halting tells of positions, f32 [B, C] each. */
@@ -149,16 +154,16 @@ export class BitTransformer {
     return this.forwardVectors(vectors, options).nodes;
   }
 
-  private forwardVectors(vectors: Tensor, { random }: ForwardOptions): Forward {
+  private forwardVectors(vectors: Tensor, { random, counted }: ForwardOptions): Forward {
     const { added, rotation } = scope('positions', () => this.positions.first(vectors.shape[1]!));
     const x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
-    const { x: states, halting } = runBlocks(this, x, { rotation, random });
-    const nodes = this.predict(states);
-    if (!halting) return { nodes };
+    const { x: states, halting, routed } = runBlocks(this, x, { rotation, random, counted });
+    const result = { nodes: this.predict(states), ...(routed && { routed }) };
+    if (!halting) return result;
     const { depth, remainder } = halting;
     const [batch, length] = x.shape as readonly [number, number, number];
     const perPosition = (values: Tensor): Tensor => reshape(values, [batch, length]);
-    return { nodes, pondered: { depth: perPosition(depth), remainder: perPosition(remainder) } };
+    return { ...result, pondered: { depth: perPosition(depth), remainder: perPosition(remainder) } };
   }
 
   /**

@@ -12,6 +12,7 @@ import * as unary from './elementwise-unary.js';
 import { maximumOp, minimumOp } from './extremum.js';
 import { gatherOp, scatterAddOp } from './gather.js';
 import { geluGradientOp, geluOp } from './gelu.js';
+import { groupedMatmulOp, groupedOuterOp } from './grouped-matmul.js';
 import { guardOp } from './guard.js';
 import { aliasOp, stopGradientOp } from './identity.js';
 import { constantOp, inputOp } from './leaves.js';
@@ -26,6 +27,7 @@ import { decodeRunLengthOp } from './run-length.js';
 import { sampleOp } from './sample.js';
 import { selectOp } from './select.js';
 import { padOp, sliceOp } from './slice.js';
+import { sortByGroupOp } from './sort-by-group.js';
 import { broadcastToOp, sumOp } from './sum.js';
 import { putAlongOp, takeAlongOp } from './take-along.js';
 import { transposeOp } from './transpose.js';
@@ -45,6 +47,7 @@ export const allOps: readonly Primitive[] = [
   ...[aliasOp, stopGradientOp, reshapeOp, splitOp, sliceOp],
   ...[broadcastToOp, transposeOp, concatOp, padOp, gatherOp],
   ...[matmulOp, attentionOp, attentionGradientOp, rotaryOp],
+  ...[sortByGroupOp, groupedMatmulOp, groupedOuterOp],
   ...[scatterAddOp, takeAlongOp, putAlongOp, updateRowsOp, sampleOp, decodeRunLengthOp],
   ...[guardOp, mergeOp],
 ];
@@ -62,6 +65,7 @@ export * from './elementwise-unary.js';
 export * from './extremum.js';
 export * from './gather.js';
 export * from './gelu.js';
+export * from './grouped-matmul.js';
 export * from './guard.js';
 export * from './identity.js';
 export * from './leaves.js';
@@ -77,6 +81,7 @@ export * from './run-length.js';
 export * from './sample.js';
 export * from './select.js';
 export * from './slice.js';
+export * from './sort-by-group.js';
 export * from './sum.js';
 export * from './take-along.js';
 export * from './transpose.js';

@@ -136,6 +136,12 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     { operands: [x(2, 3, 5), x(2, 4, 5)], attributes: { transposeA: false, transposeB: true } },
     { operands: [x(5, 3), x(5, 4)], attributes: { transposeA: true, transposeB: false } },
   ],
+  sortByGroup: [{ operands: [index(4, 5, 2)], attributes: { groups: 4 } }],
+  groupedMatmul: [
+    { operands: [x(5, 3), x(3, 3, 2), index(4, 3)], attributes: { transposeB: false } },
+    { operands: [x(2, 3, 3), x(3, 2, 3), index(3, 3)], attributes: { transposeB: true } },
+  ],
+  groupedOuter: [{ operands: [x(5, 3), x(5, 2), index(4, 3)] }],
   gather: [{ operands: [x(4, 3), index(4, 2, 3)] }],
   scatterAdd: [{ operands: [index(4, 2, 3), x(2, 3, 2)], attributes: { rows: 4 } }],
   takeAlong: [{ operands: [x(2, 3, 5), index(5, 2, 3, 2)] }],
