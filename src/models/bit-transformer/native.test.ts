@@ -39,6 +39,12 @@ describe.skipIf(executor.name !== 'native').each<[string, BitTransformerOptions]
   ['reversible', { ...small, reversible: true }],
   ['halting', { ...small, layers: 4, act: true }],
   ['halting, reversible', { ...small, layers: 4, act: true, reversible: true }],
+  ['experts', { ...small, experts: 4 }],
+  [
+    'two experts of each, reversible, halting',
+    { ...small, ...older, experts: 5, expertsPerToken: 2, gateLayers: 2, layers: 3, act: true, reversible: true },
+  ],
+  ['a soft mixture of experts', { ...small, experts: 3, softExperts: true }],
   ['chunks', { ...small, chunkSize: 4, overlap: 2 }],
 ])('the native engine runs %s', (_, options) => {
   const model = new BitTransformer(options);
