@@ -36,13 +36,18 @@ export const measure = async (bench, report) => {
 
 const layerRunner = (name, layer, shape, direction) => {
   const run = (parameters, x) => bind(layer, parameters, () => layer.forward(x));
-  const loss = (of, against) => sum(mul(run(of.parameters, of.x), against));
+  // The result is wanted as well: without it a dense layer would leave its last product out.
+  const loss = (of, against) => {
+    const result = run(of.parameters, of.x);
+    return [sum(mul(result, against)), result];
+  };
   const arrays = () =>
     nest(parametersOf(layer).map(({ path, parameter }) => [path, scaled(noise(parameter.shape), 0.05)]));
   const tree = {
     parameters: arrays(),
     x: noise(shape),
     y: noise(shape),
+    result: noise(shape),
     gradients: { parameters: arrays(), x: noise(shape) },
   };
   const program =
@@ -50,8 +55,8 @@ const layerRunner = (name, layer, shape, direction) => {
       ? compile(({ parameters, x }) => ({ state: { y: run(parameters, x) } }), { donate: 'state' })
       : compile(
           ({ parameters, x, y }) => {
-            const [, gradients] = valueAndGrad((of) => loss(of, y))({ parameters, x });
-            return { state: { gradients } };
+            const [[, result], gradients] = valueAndGrad((of) => loss(of, y), { auxiliary: true })({ parameters, x });
+            return { state: { gradients, result } };
           },
           { donate: 'state' },
         );
