@@ -70,6 +70,7 @@ describe('decoding of positions that halt', () => {
     ['older parts', 3, { norm: 'layer', biases: true, activation: 'gelu', positions: 'learned' }],
     ['low-rank layers', 3, { rank: 8 }],
     ['chunks', 3, { chunkSize: 4, overlap: 2 }],
+    ['experts', 3, { experts: 5, expertsPerToken: 2, biases: true }],
     ['so many texts that weights are packed', 40, { layers: 3 }],
   ])('gives the nodes of a whole pass, of which nothing is skipped: %s', async (_, batch, options) => {
     const model = modelOf(options);
