@@ -34,6 +34,7 @@
         'src/core/bf16_gemm_instruction.cpp',
         'src/core/bf16_unit.cpp',
         'src/core/control_instructions.cpp',
+        'src/core/convolution_instructions.cpp',
         'src/core/copy_instructions.cpp',
         'src/core/executor.cpp',
         'src/core/gemm_instructions.cpp',

@@ -102,6 +102,28 @@ const product: Examples = (draw) => {
   return { operands: [of(dtype, a), of(dtype, b)], attributes: { transposeA, transposeB } };
 };
 
+/** Few and many positions for the number of taps, one weight or one for each group of sequences. */
+const convolution: Examples = (draw) => {
+  const taps = pick(draw, [1, 2, 3, 7, 20]);
+  const [groups, perGroup] = [chance(draw, 3) ? draw(2, 3) : 0, draw(1, 3)];
+  const [length, width, outputs] = [chance(draw, 3) ? draw(60, 130) : size(draw), size(draw), size(draw)];
+  const attributes = { before: draw(0, taps - 1), after: draw(0, taps - 1), transposed: chance(draw, 2) };
+  const sides = attributes.transposed ? [outputs, width] : [width, outputs];
+  const weight = [...(groups > 0 ? [groups] : []), taps, ...sides];
+  return { operands: [f32([(groups || 1) * perGroup, length, width]), f32(weight)], attributes };
+};
+
+/** The same, backwards. */
+const convolutionGradient: Examples = (draw) => {
+  const taps = pick(draw, [1, 2, 3, 7, 20]);
+  const [groups, perGroup] = [chance(draw, 3) ? draw(2, 3) : 0, draw(1, 3)];
+  const [batch, length] = [(groups || 1) * perGroup, chance(draw, 3) ? draw(60, 130) : size(draw)];
+  const [before, after] = [draw(0, taps - 1), draw(0, taps - 1)];
+  const count = Math.max(0, length + before + after - taps + 1);
+  const operands = [f32([batch, length, size(draw)]), f32([batch, count, size(draw)])];
+  return { operands, attributes: { before, after, taps, groups } };
+};
+
 const attention =
   (gradient: boolean): Examples =>
   (draw) => {
@@ -238,6 +260,8 @@ const examples: Readonly<Record<string, Examples>> = {
     return { operands: [of(dtype, shape)], attributes };
   },
   matmul: product,
+  convolution,
+  convolutionGradient,
   attention: attention(false),
   attentionGradient: attention(true),
   rotary: (draw) => {

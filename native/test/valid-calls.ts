@@ -88,7 +88,10 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
       params: [4, 5, 6, 4, 1, 6, 1, 5, 2, 3, 72, 24, 90, 30, 60, 20, 0],
     },
   ],
-  packWeights: [{ kernel: kernel.packWeights, operands: [at(read), at(written)], params: [9, 20, 20, 0] }],
+  packWeights: [{ kernel: kernel.packWeights, operands: [at(read), at(written)], params: [9, 20, 20, 0, 1] }],
+  'packWeights of a convolution': [
+    { kernel: kernel.packWeights, operands: [at(read), at(written)], params: [12, 18, 4, 1, 3] },
+  ],
   'row program of elements': [
     rowProgram([at(read), at(written), at(whole), at(written, 2), at(written, 3), at(result)], {
       rows: 6,
@@ -241,5 +244,24 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
     // Ones are runs of one bit wherever a row begins.
     { kernel: kernel.fill, operands: [at(written, 1)], params: [u8, 1024, float(1)] },
     { kernel: kernel.decodeRunLength, operands: [at(written, 1), at(whole), at(written)], params: [2, 4, 2, 1024] },
+  ],
+  convolution: [
+    {
+      kernel: kernel.convolution,
+      operands: [at(read), at(read, 1), at(written)],
+      params: [2, 2, 14, 4, 3, 2, 0, 60, 5, 0, 60, 90, 6],
+    },
+    {
+      kernel: kernel.convolution,
+      operands: [at(read), at(read, 1), at(written)],
+      params: [1, 1, 3, 4, 2, 1, 1, 12, 9, 1, 0, 36, 9],
+    },
+  ],
+  convolutionGradient: [
+    {
+      kernel: kernel.convolutionGradient,
+      operands: [at(read), at(read, 1), at(written)],
+      params: [2, 2, 14, 4, 3, 2, 0, 60, 5, 90, 6],
+    },
   ],
 };

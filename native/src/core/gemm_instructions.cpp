@@ -175,11 +175,14 @@ class PackWeights : public Instruction {
     n = reader.integer("n");
     ldb = reader.integer("ldb");
     transB = reader.flag("transB");
+    taps = reader.integer("taps", 1);  // more than one: see gemmPackTaps
     b = reader.operand(0, "B");
     out = reader.operand(1, "out");
-    if (ldb < (transB ? k : n)) reader.fail("ldb is below the width of B");
-    reader.check(b, "B", Access::read, 4, {{transB ? n : k, ldb}, {transB ? k : n, 1}});
+    const int64_t width = transB ? k / taps : n;
+    if (ldb < width) reader.fail("ldb is below the width of B");
+    if (taps > 1 && (!transB || k % taps != 0 || ldb != width)) reader.fail("taps do not lie one behind the other");
     if ((__int128)k * n > kMaxDimension / 8) reader.fail("B is too large");
+    reader.check(b, "B", Access::read, 4, {{taps, taps > 1 ? n * width : 0}, {transB ? n : k, ldb}, {width, 1}});
     reader.check(out, "out", Access::write, 4, {{(int64_t)(kernels().gemmPackedBytes(k, n) / 4), 1}}, 64);
   }
 
@@ -188,12 +191,15 @@ class PackWeights : public Instruction {
     const long panel = kernels().gemmPanelColumns;
     const long panels = std::max<long>(1, 65536 / (k * panel)) * panel;  // about 256 KB per task
     execution.parallelRanges(n, panels, [&](long begin, long end, void*) {
-      kernels().gemmPackB(execution.at<float>(b), ldb, transB, k, n, execution.at<float>(out), begin, end);
+      const float* from = execution.at<float>(b);
+      float* to = execution.at<float>(out);
+      if (taps > 1) kernels().gemmPackTaps(from, taps, k, n, to, begin, end);
+      else kernels().gemmPackB(from, ldb, transB, k, n, to, begin, end);
     });
   }
 
  private:
-  long k, n, ldb;
+  long k, n, ldb, taps;
   bool transB;
   Operand b, out;
 };

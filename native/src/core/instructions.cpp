@@ -11,7 +11,7 @@ constexpr Decoder kDecoders[] = {
     decodeGatherRows,    decodeScatterAddRows, decodeTakeAlong,  decodePutAlong,         decodeCopy,
     decodeFill,          decodeUpdateRows,     decodeSample,     decodeSkipIf,           decodeGuard,
     decodeCheckFinite,   decodePoison,         decodeRotary,     decodeGemmBf16,         decodeDecodeRunLength,
-    decodeSortByGroup,   decodeGroupedGemm,    decodeGroupedOuter,
+    decodeSortByGroup,   decodeGroupedGemm,    decodeGroupedOuter, decodeConvolution,    decodeConvolutionGradient,
 };
 constexpr int64_t kDecoderCount = sizeof kDecoders / sizeof kDecoders[0];
 

@@ -34,5 +34,7 @@ std::unique_ptr<Instruction> decodeDecodeRunLength(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeSortByGroup(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeGroupedGemm(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeGroupedOuter(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeConvolution(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeConvolutionGradient(InstructionReader& reader);
 
 }  // namespace nonet

@@ -190,4 +190,5 @@ static void addGemmKernels(KernelTable& t) {
   t.gemmScratchBytes = gemmScratchBytes;
   t.gemmPackedBytes = gemmPackedBytes;
   t.gemmPackB = gemmPackB;
+  t.gemmPackTaps = gemmPackTaps;
 }

@@ -133,6 +133,23 @@ static void gemmPackB(const float* b, long ldb, bool transB, long k, long n, flo
   }
 }
 
+// B [k, n] for the way back through a convolution: [taps, n, k / taps] is stored, the last tap first and each transposed.
+static void gemmPackTaps(const float* b, long taps, long k, long n, float* packed, long colBegin, long colEnd) {
+  const long kc = kBlock(k), depthOfTap = k / taps;
+  for (long k0 = 0; k0 < k; k0 += kc) {
+    const long depth = minLong(k - k0, kc);
+    for (long j = colBegin; j < colEnd; j += kPanel) {
+      float* panel = packed + packedOffset(n, k0, depth, j / kPanel);
+      for (long q = k0, next; q < k0 + depth; q = next) {
+        const long tap = q / depthOfTap;
+        next = minLong((tap + 1) * depthOfTap, k0 + depth);
+        packPanelB(b + (taps - 1 - tap) * n * depthOfTap, depthOfTap, true, q - tap * depthOfTap, next - q, j,
+                   minLong(n - j, kPanel), panel + (q - k0) * kPanel);
+      }
+    }
+  }
+}
+
 // Up to kTileRows rows of A for rowTile: chunks of kChunk values of k, [chunk][kTileRows][kChunk].
 static void packRowsA(const float* a, long lda, long rows, long kc, float* out) {
   long k = 0;

@@ -18,7 +18,7 @@ namespace nonet {
 // old value in one rounding. Packing, transposes, tile remainders, tasks and threads change nothing.
 struct GemmArgs {
   long m, n, k;
-  const float* a;  // [m, k], or [k, m] if transA
+  const float* a;  // [m, k], or [k, m] if transA; its rows may overlap (lda below its width)
   long lda;
   bool transA;
   const float* b;  // [k, n], or [n, k] if transB; may be null when packedB is given
@@ -97,6 +97,8 @@ struct KernelTable {
   // aligned to 64); colBegin must be a multiple of gemmPanelColumns. Ranges may be packed by different threads.
   size_t (*gemmPackedBytes)(long k, long n);
   void (*gemmPackB)(const float* b, long ldb, bool transB, long k, long n, float* packed, long colBegin, long colEnd);
+  // The same for a B that is stored [taps, n, k / taps]: its rows are those of the last tap, transposed, and so on back.
+  void (*gemmPackTaps)(const float* b, long taps, long k, long n, float* packed, long colBegin, long colEnd);
 
   // Products of bf16 matrices in float32 tiles; see bf16.h for the units that do it better.
   const Bf16Gemm* bf16;

@@ -62,5 +62,5 @@ const walksByRows = ({ shape, strides }: View): boolean => {
 
 const writesStrided = (node: Node, unit: Unit): boolean => {
   if (node.op.kind === 'elementwise') return unit.modes!.get(node) === 'full';
-  return ['matmul', 'attention', 'attentionGradient', 'rotary', 'concat'].includes(node.op.name);
+  return ['matmul', 'attention', 'attentionGradient', 'rotary', 'convolution', 'concat'].includes(node.op.name);
 };

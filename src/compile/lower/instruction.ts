@@ -27,6 +27,8 @@ export const kernels = {
   sortByGroup: 21,
   groupedGemm: 22,
   groupedOuter: 23,
+  convolution: 24,
+  convolutionGradient: 25,
 } as const;
 
 export type KernelName = keyof typeof kernels;

@@ -3,6 +3,7 @@ import type { Node, Tensor } from '../../tensor/graph.js';
 import { type AttentionAttributes, extentsOf } from '../../tensor/ops/attention-shapes.js';
 import { bytesOf, describeType, elementCount, isFloat } from '../../tensor/types.js';
 import type { Builder } from './builder.js';
+import { lowerConvolution, lowerConvolutionGradient } from './convolution.js';
 import { dtypeCodes, float, type Parameter, type Place, placeOf } from './instruction.js';
 import { lowerMatmul } from './matmul.js';
 import type { View } from './storage.js';
@@ -12,6 +13,8 @@ type Lowering = (builder: Builder, node: Node) => void;
 /** Lowerings of ops that have a kernel of their own, by op name. */
 export const kernelLowerings: Readonly<Record<string, Lowering>> = {
   matmul: lowerMatmul,
+  convolution: lowerConvolution,
+  convolutionGradient: lowerConvolutionGradient,
   attention: (builder, node) => {
     const [q, k, v] = node.inputs.slice(0, 3).map((tensor) => headsView(builder, tensor)) as [View, View, View];
     const extents = extentPlaces(builder, node, 3);

@@ -5,10 +5,10 @@ import { type Instruction, type Place, placeOf } from './instruction.js';
 import { collapse, isContiguous, type View } from './storage.js';
 
 /** From this many rows on, a shared right-hand matrix is packed into panels first. */
-const packFromRows = 32;
+export const packFromRows = 32;
 
 /** A matrix operand: `transposed` when its columns are contiguous instead of its rows. */
-interface Matrix {
+export interface Matrix {
   readonly place: Place;
   readonly leading: number;
   readonly transposed: boolean;
@@ -89,7 +89,16 @@ const emitProduct = (
     : builder.emit('gemm', operands, [...sides, packed ? 1 : 0, ldc, 0, ...batch, unit, 0], [node]);
 };
 
-const packWeights = (builder: Builder, b: Tensor, right: Matrix, k: number, n: number, node: Node): Place => {
+/** A matrix B in panels, packed once for all products with it. With `taps` it is that many, read from the last one back. */
+export const packWeights = (
+  builder: Builder,
+  b: Tensor,
+  right: Matrix,
+  k: number,
+  n: number,
+  node: Node,
+  taps = 1,
+): Place => {
   const packs: Packs = packsOf.get(builder) ?? new Map();
   packsOf.set(builder, packs);
   const { buffer, offset } = right.place;
@@ -102,6 +111,7 @@ const packWeights = (builder: Builder, b: Tensor, right: Matrix, k: number, n: n
     right.transposed,
     k,
     n,
+    taps,
     b.node.id,
     builder.block,
     // What is computed again packs again: the first pack would have to be kept until then.
@@ -110,7 +120,7 @@ const packWeights = (builder: Builder, b: Tensor, right: Matrix, k: number, n: n
   const known = packs.get(key);
   if (known) return known;
   const place = { buffer: builder.newBuffer(builder.target.packedBytes(k, n)), offset: 0 };
-  builder.emit('packWeights', [right.place, place], [k, n, right.leading, right.transposed ? 1 : 0], [node]);
+  builder.emit('packWeights', [right.place, place], [k, n, right.leading, right.transposed ? 1 : 0, taps], [node]);
   packs.set(key, place);
   return place;
 };

@@ -30,7 +30,7 @@ const product = (a: Data, b: Data, { m, n, k, transA, transB }: Gemm): Float64Ar
 
 const packed = async (b: Data, k: number, n: number, transB = false): Promise<Data> => {
   const out = new Float32Array(addon.packedBytes(k, n) / 4);
-  return (await runKernel(addon, kernel.packWeights, [b, out], [k, n, transB ? k : n, transB ? 1 : 0]))[1]!;
+  return (await runKernel(addon, kernel.packWeights, [b, out], [k, n, transB ? k : n, transB ? 1 : 0, 1]))[1]!;
 };
 
 describe('gemm', () => {

@@ -122,7 +122,7 @@ it('every kernel refuses operands that end behind their segment', () => {
         [0, 0],
         [0, 0],
       ],
-      params: [3, 3, 3, 0],
+      params: [3, 3, 3, 0, 1],
     },
     {
       kernel: kernel.rowProgram,

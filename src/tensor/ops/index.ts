@@ -7,6 +7,7 @@ import { bitAndOp, bitOrOp, bitXorOp, shiftLeftOp, shiftRightOp } from './bitwis
 import { castOp } from './cast.js';
 import { equalOp, isFiniteOp, lessEqualOp, lessOp, logicalNotOp } from './compare.js';
 import { concatOp, splitOp } from './concat.js';
+import { convolutionGradientOp, convolutionOp } from './convolution.js';
 import type { Primitive } from './define.js';
 import * as unary from './elementwise-unary.js';
 import { maximumOp, minimumOp } from './extremum.js';
@@ -46,8 +47,8 @@ export const allOps: readonly Primitive[] = [
   ...[sumOp, maxOp, argmaxOp],
   ...[aliasOp, stopGradientOp, reshapeOp, splitOp, sliceOp],
   ...[broadcastToOp, transposeOp, concatOp, padOp, gatherOp],
-  ...[matmulOp, attentionOp, attentionGradientOp, rotaryOp],
-  ...[sortByGroupOp, groupedMatmulOp, groupedOuterOp],
+  ...[matmulOp, sortByGroupOp, groupedMatmulOp, groupedOuterOp],
+  ...[convolutionOp, convolutionGradientOp, attentionOp, attentionGradientOp, rotaryOp],
   ...[scatterAddOp, takeAlongOp, putAlongOp, updateRowsOp, sampleOp, decodeRunLengthOp],
   ...[guardOp, mergeOp],
 ];
@@ -61,6 +62,7 @@ export * from './cast.js';
 export * from './compare.js';
 export * from './compose.js';
 export * from './concat.js';
+export * from './convolution.js';
 export * from './elementwise-unary.js';
 export * from './extremum.js';
 export * from './gather.js';

@@ -142,6 +142,18 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     { operands: [x(2, 3, 3), x(3, 2, 3), index(3, 3)], attributes: { transposeB: true } },
   ],
   groupedOuter: [{ operands: [x(5, 3), x(5, 2), index(4, 3)] }],
+  convolution: [
+    { operands: [x(2, 5, 3), x(3, 3, 2)], attributes: { before: 2, after: 0, transposed: false } },
+    { operands: [x(2, 2, 3), x(4, 2, 3)], attributes: { before: 1, after: 3, transposed: true } },
+    { operands: [x(1, 3, 2), x(1, 2, 2)], attributes: { before: 0, after: 0, transposed: false } },
+    { operands: [x(4, 4, 2), x(2, 3, 2, 3)], attributes: { before: 0, after: 1, transposed: false } },
+    { operands: [x(4, 4, 2), x(2, 3, 3, 2)], attributes: { before: 2, after: 2, transposed: true } },
+  ],
+  convolutionGradient: [
+    { operands: [x(2, 5, 3), x(2, 5, 2)], attributes: { before: 2, after: 0, taps: 3, groups: 0 } },
+    { operands: [x(1, 2, 3), x(1, 3, 2)], attributes: { before: 1, after: 3, taps: 4, groups: 0 } },
+    { operands: [x(4, 4, 2), x(4, 3, 3)], attributes: { before: 1, after: 0, taps: 3, groups: 2 } },
+  ],
   gather: [{ operands: [x(4, 3), index(4, 2, 3)] }],
   scatterAdd: [{ operands: [index(4, 2, 3), x(2, 3, 2)], attributes: { rows: 4 } }],
   takeAlong: [{ operands: [x(2, 3, 5), index(5, 2, 3, 2)] }],
