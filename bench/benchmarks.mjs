@@ -7,6 +7,11 @@ export const benchmarks = {
     summary: 'matrix products of a training step and what follows them, GFLOP/s',
     ...{ threads: 1, seconds: 5, also: [{ threads: 2 }] },
   },
+  conv: {
+    summary: 'causal convolutions beside products of the same FLOPs, GFLOP/s; growth of time',
+    threads: 1,
+    seconds: 5,
+  },
   rows: {
     summary: 'norms, softmax, GELU, cross entropy, AdamW, in cache and streaming: ns per element',
     ...{ threads: 1, seconds: 4 },

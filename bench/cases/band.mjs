@@ -1,5 +1,6 @@
 import { attentionGradientOp, attentionOp } from '../../dist/tensor/index.js';
 import { attributesOf, backwardRunner, forwardRunner } from '../attention-runs.mjs';
+import { slope } from '../slope.mjs';
 
 const band = { chunkSize: 128, overlap: 16 };
 const sizes = { batch: 1, heads: 4, headDim: 32 };
@@ -64,13 +65,4 @@ const runnerOf = async (executor, direction, length, chunks) => {
   const operand = { shape: [size.batch, length, size.heads, size.headDim], dtype: 'f32' };
   const { flops } = op.cost([operand, operand, operand], [], attributesOf(size, chunks));
   return { ...(await runner(executor, size, chunks)), flops };
-};
-
-/** Of the line of least squares through points on log-log axes. */
-const slope = (points) => {
-  const logs = points.map((point) => point.map(Math.log));
-  const mean = (i) => logs.reduce((total, point) => total + point[i], 0) / logs.length;
-  const [x, y] = [mean(0), mean(1)];
-  const common = logs.reduce((total, [a, b]) => total + (a - x) * (b - y), 0);
-  return common / logs.reduce((total, [a]) => total + (a - x) ** 2, 0);
 };

@@ -1,5 +1,6 @@
 export * from './adapter.js';
 export * from './attention.js';
+export * from './causal-convolution.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './expert-gate.js';

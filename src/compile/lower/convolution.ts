@@ -21,6 +21,14 @@ export const lowerConvolution = (builder: Builder, node: Node): void => {
     : { place: placeOf(builder.contiguous(weight)), stride: k * outputs };
   const wished = builder.placementOf(y);
   const out = builder.output(y, { strided: !!wished && isSequences(wished, false) });
+  if (groups === 1 && count === 1 && taps === x.shape[1]) {
+    // One position of each text, as in decoding: the texts are the rows of one product.
+    const sides = [batch, outputs, k, Math.max(from.strides[0]!, k), 0, outputs, 0, packed ? 1 : 0];
+    const operands = [placeOf(from), weights.place, placeOf(out), null];
+    const ldc = batch > 1 ? out.strides[0]! : outputs;
+    builder.emit('gemm', operands, [...sides, ldc, 0, ...[1, 1, 0, 0, 0, 0, 0, 0], 0, 0], [node]);
+    return;
+  }
   builder.emit(
     'convolution',
     [placeOf(from), weights.place, placeOf(out)],
