@@ -60,6 +60,7 @@ const rowKeys = ['case', 'metric', 'unit', 'nonet', 'peers', 'ratio'];
 describe('npm run bench', () => {
   it.skipIf(reason).each([
     ['gemm', 7, ['OpenBLAS', 'OpenBLAS, fitted', 'oneDNN']],
+    ['conv', 9, ['oneDNN', 'PyTorch']],
     ['rows', 44, ['hand-fused', 'PyTorch']],
     ['attention', 4, ['PyTorch', 'PyTorch newest']],
     ['train', 12, ['PyTorch', 'PyTorch, tuned', 'PyTorch newest', 'PyTorch newest, compiled', 'JAX']],
