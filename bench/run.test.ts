@@ -82,7 +82,8 @@ describe('npm run bench', () => {
     const nulls = Object.fromEntries(peers.map((peer) => [peer, null]));
     for (const row of report.rows) {
       expect(Object.keys(row).filter((key) => key !== 'peakShare')).toEqual(rowKeys);
-      expect(row.nonet).toBeGreaterThanOrEqual(0);
+      // A slope between two short times may be anything.
+      if (!row.metric.startsWith('slope')) expect(row.nonet).toBeGreaterThanOrEqual(0);
       expect(row.peers).toEqual(nulls);
       expect(row.ratio).toEqual(nulls);
     }
