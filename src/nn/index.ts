@@ -1,5 +1,6 @@
 export * from './adapter.js';
 export * from './attention.js';
+export * from './axial-mixer.js';
 export * from './causal-convolution.js';
 export * from './dropout.js';
 export * from './embedding.js';
@@ -14,3 +15,4 @@ export * from './module.js';
 export * from './parameter.js';
 export * from './position-tables.js';
 export * from './rms-norm.js';
+export * from './root-sum-norm.js';
