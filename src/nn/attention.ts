@@ -1,9 +1,14 @@
 import {
+  type AttentionOperands,
   type AttentionOptions,
   add,
   attention,
   broadcastTo,
+  cast,
+  concat,
+  constant,
   expandDims,
+  mul,
   reshape,
   rotary,
   scope,
@@ -59,6 +64,25 @@ export interface ProjectedHeads {
   readonly v: Tensor;
 }
 
+/** What a stream of positions left behind for the ones that follow on it. */
+export interface CarriedHeads {
+  /** Keys of the last positions, not turned, f32 [batch, carried, width]. */
+  readonly k: Tensor;
+  readonly v: Tensor;
+  /** bool [batch]: whether there is anything before the first position; where it is false, what is carried is not seen. */
+  readonly isThere: Tensor;
+  /** Angles of positions -carried .. -1. */
+  readonly rotation?: Rotation;
+}
+
+/** What a call may say of the sight of its positions. */
+export interface SightOptions {
+  /** Whether a position sees no later ones; true unless told. */
+  readonly causal?: boolean;
+  /** Of a stream whose next positions these are. Needs chunks, and a length of whole chunks. */
+  readonly carried?: CarriedHeads;
+}
+
 /** Self-attention in which a position sees itself and what came before it (Vaswani et al. 2017), or the end of that. */
 export class CausalSelfAttention {
   readonly heads: number;
@@ -83,9 +107,48 @@ export class CausalSelfAttention {
   }
 
   /** x [batch, length, width] to the same. */
-  forward(x: Tensor, rotation?: Rotation): Tensor {
-    const { q, k, v } = this.project(x, rotation);
-    return this.output(attention({ q, k, v }, this.sight));
+  forward(x: Tensor, rotation?: Rotation, options: SightOptions = {}): Tensor {
+    return this.output(this.see(this.project(x, rotation), options));
+  }
+
+  /**
+   * What turned queries see. Sequences in which `isLive` (bool [batch]) is false may be passed over: they get zeros then.
+   */
+  see(heads: ProjectedHeads, { causal = true, carried }: SightOptions = {}, isLive?: Tensor): Tensor {
+    const sight = { ...this.sight, causal };
+    const { operands, length } = carried ? this.behind(heads, carried) : { operands: heads, length: heads.k.shape[1]! };
+    if (!isLive) return attention(operands, sight);
+    return attention({ ...operands, keyLength: mul(cast(isLive, 'i32'), length) }, sight);
+  }
+
+  /**
+   * Keys and values behind those that are carried. Chunks are counted from the first key, so what is carried fills whole
+   * chunks, of which only its own positions are ever seen; where nothing is there the new keys come first.
+   */
+  private behind(
+    { q, k, v }: ProjectedHeads,
+    carried: CarriedHeads,
+  ): { operands: AttentionOperands; length: Tensor | number } {
+    const [batch, length] = k.shape as readonly [number, number];
+    const width = k.shape[2]! * k.shape[3]!;
+    const kept = carried.k.shape[1]!;
+    const chunkSize = this.sight.chunkSize ?? 0;
+    const before = Math.ceil(kept / chunkSize) * chunkSize;
+    const queryOffset = select(carried.isThere, before, constant(0, [batch], 'i32'));
+    const filled = (old: Tensor, rows: Tensor): Tensor => {
+      const parts = [
+        constant(0, [batch, before - kept, width], rows.dtype),
+        reshape(old, [batch, kept, width]),
+        constant(0, [batch, length, width], rows.dtype),
+      ];
+      const all = concat(before > kept ? parts : parts.slice(1), 1);
+      const table = updateRows(all, reshape(rows, [batch, length, width]), queryOffset);
+      return reshape(table, [batch, before + length, this.heads, width / this.heads]);
+    };
+    const turned = rotated(this.headsOf(cast(carried.k, k.dtype)), carried.rotation);
+    const keyLength = add(queryOffset, length);
+    const operands = { q, k: filled(turned, k), v: filled(cast(carried.v, v.dtype), v), keyLength, queryOffset };
+    return { operands, length: keyLength };
   }
 
   /**

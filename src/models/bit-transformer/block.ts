@@ -9,6 +9,7 @@ import {
   RMSNorm,
   type Rotation,
   type Routing,
+  type SightOptions,
 } from '../../nn/index.js';
 import { type RandomSource, scope, type Tensor } from '../../tensor/index.js';
 import type { BitTransformerConfig } from './config.js';
@@ -18,6 +19,11 @@ export type Norm = LayerNorm | RMSNorm;
 
 export const newNorm = ({ norm, dModel, biases }: BitTransformerConfig): Norm =>
   norm === 'layer' ? new LayerNorm(dModel, { bias: biases }) : new RMSNorm(dModel);
+
+export interface AttendOptions extends SightOptions {
+  readonly rotation?: Rotation;
+  readonly random?: RandomSource;
+}
 
 /** The two branches of a layer. Each norms its input itself; how they add to the residual stream is said in streams.ts. */
 export class Block {
@@ -44,8 +50,8 @@ export class Block {
   }
 
   /** x [batch, length, width] to what attention adds to it. */
-  attend(x: Tensor, { rotation, random }: { rotation?: Rotation; random?: RandomSource }): Tensor {
-    const attended = scope('attention', () => this.attention.forward(this.normalised(x), rotation));
+  attend(x: Tensor, { rotation, random, ...sight }: AttendOptions): Tensor {
+    const attended = scope('attention', () => this.attention.forward(this.normalised(x), rotation, sight));
     return this.dropout.forward(attended, random);
   }
 

@@ -1,6 +1,8 @@
 import {
   add,
   cast,
+  concat,
+  constant,
   constantArray,
   elementCount,
   equal,
@@ -119,23 +121,34 @@ const runningRows = (ones: Tensor, count: Tensor): Rows => {
  * one that exists all the same, since the reference executor computes what a block skips.
  */
 const orderOf = (ones: Tensor, count: Tensor): { order: Tensor; rank: Tensor } => {
-  const [batch, length] = ones.shape as readonly [number, number];
-  const rows = batch * length;
-  // Running sums as products with triangles of ones, along the rows of a sequence and then over sequences: exact in f32.
-  const within = matmul(
-    ones,
-    triangle(length, (from, to) => from <= to),
-  ); // [B, n], own row included
-  const lengths = slice(within, { start: length - 1 }); // [B, 1]
-  const before = matmul(
-    triangle(batch, (to, from) => from < to),
-    lengths,
-  ); // [B, 1]
-  const upTo = cast(reshape(add(within, before), [rows]), 'i32');
+  const rows = elementCount(ones.shape);
+  const flat = reshape(ones, [rows]);
+  const upTo = cast(runningSums(flat), 'i32');
   const behind = sub(add(iota(rows), count), upTo);
-  const place = select(less(0, reshape(ones, [rows])), sub(upTo, 1), behind);
+  const place = select(less(0, flat), sub(upTo, 1), behind);
   const order = scatterAdd(place, reshape(iota(rows, 'f32'), [rows, 1]), rows);
   return { order: cast(reshape(order, [rows]), 'i32'), rank: maximum(minimum(place, sub(count, 1)), 0) };
+};
+
+const longestGroup = 128;
+
+/**
+ * Sums of x [n] up to each element, itself included: exact for whole numbers. In groups of a hundred or so, as products with
+ * triangles of ones, and over the groups in the same way.
+ */
+const runningSums = (x: Tensor): Tensor => {
+  const [count] = x.shape as readonly [number];
+  const size = Math.min(count, longestGroup);
+  const groups = Math.ceil(count / size);
+  const filled = groups * size > count ? concat([x, constant(0, [groups * size - count])]) : x;
+  const within = matmul(
+    reshape(filled, [groups, size]),
+    triangle(size, (from, to) => from <= to),
+  );
+  if (groups === 1) return reshape(within, [count]);
+  const sums = reshape(slice(within, { start: size - 1 }), [groups]);
+  const before = reshape(sub(runningSums(sums), sums), [groups, 1]);
+  return slice(reshape(add(within, before), [groups * size]), { end: count });
 };
 
 /** f32 [n, n]: 1 where `isOne(row, column)`. */

@@ -3,6 +3,7 @@ import { Dropout, Embedding } from '../../nn/index.js';
 import {
   add,
   cast,
+  concat,
   decodeRunLength,
   elementCount,
   mul,
@@ -21,6 +22,7 @@ import { cacheTypes, type Decoded, decode } from './decode.js';
 import { Positions } from './positions.js';
 import type { Routed } from './routing.js';
 import { reconstructionError, runBlocks } from './run-blocks.js';
+import { carriedHeads, carriedTree, type StreamWindow, streamTypes } from './stream.js';
 import { bitCosts, ClassicHead, errorLogits, leafLogProbabilities, TiedHead, TreeHead } from './tree-head.js';
 
 export interface ForwardOptions {
@@ -28,6 +30,18 @@ export interface ForwardOptions {
   readonly random?: RandomSource;
   /** With experts: 1 for positions that count in `Forward.routed`, f32 [B, C]; all do without it. */
   readonly counted?: Tensor;
+  /**
+   * Whether a position sees no later ones; true unless told. With false it sees all of the input, or with chunks its own
+   * chunk and `overlap` more on either side. There is no cache for that, and no stream.
+   */
+  readonly causal?: boolean;
+  /** A window of a stream that is longer than the context; see `streamTypes`. */
+  readonly stream?: StreamWindow;
+  /**
+   * With `act`: halted positions cost no further blocks but keys and values, instead of being masked. Has no gradient, and
+   * tells nothing of experts.
+   */
+  readonly skipHalted?: boolean;
 }
 
 /** Run-length coded rows of bits: see `decodeRunLength`. */
@@ -45,6 +59,8 @@ export interface Forward {
   readonly pondered?: Pondered;
   /** With experts. */
   readonly routed?: Routed;
+  /** With `stream`: what the next window is given, in the form of `streamTypes`; no gradient goes into it. */
+  readonly carried?: Tree<Tensor>;
 }
 
 /** What halting tells of positions, f32 [B, C] each. */
@@ -53,6 +69,8 @@ export interface Pondered {
   readonly depth: Tensor;
   /** The weight of the last of them. */
   readonly remainder: Tensor;
+  /** With `skipHalted`, f32 [layers, B, C]: the sum of the halting probabilities behind each block, 1 once it has halted. */
+  readonly haltProbs?: Tensor;
 }
 
 /**
@@ -154,16 +172,34 @@ export class BitTransformer {
     return this.forwardVectors(vectors, options).nodes;
   }
 
-  private forwardVectors(vectors: Tensor, { random, counted }: ForwardOptions): Forward {
-    const { added, rotation } = scope('positions', () => this.positions.first(vectors.shape[1]!));
+  private forwardVectors(vectors: Tensor, options: ForwardOptions): Forward {
+    const { random, counted, causal, stream, skipHalted } = options;
+    const [batch, length] = vectors.shape as readonly [number, number, number];
+    if (stream && causal === false) {
+      throw new NonetError('E_CONFIG', 'causal: false looks ahead, but of a stream only what came before is there');
+    }
+    const { added, rotation } = scope('positions', () =>
+      stream ? this.positions.within(stream.position, length) : this.positions.first(length),
+    );
     const x = this.dropout.forward(added ? add(vectors, added) : vectors, random); // [B, C, dModel]
-    const { x: states, halting, routed } = runBlocks(this, x, { rotation, random, counted });
-    const result = { nodes: this.predict(states), ...(routed && { routed }) };
-    if (!halting) return result;
+    const carried = stream && carriedHeads(this, stream, length);
+    const sources = { rotation, random, counted, causal, carried, skipHalted };
+    const { x: states, routed, left, halting, haltProbs } = runBlocks(this, x, sources);
+    const forward = {
+      nodes: this.predict(states),
+      ...(routed && { routed }),
+      ...(left && { carried: carriedTree(left) }),
+    };
+    if (!halting) return forward;
     const { depth, remainder } = halting;
-    const [batch, length] = x.shape as readonly [number, number, number];
     const perPosition = (values: Tensor): Tensor => reshape(values, [batch, length]);
-    return { ...result, pondered: { depth: perPosition(depth), remainder: perPosition(remainder) } };
+    const probs = haltProbs?.map((total) => reshape(total, [1, batch, length]));
+    const pondered = {
+      depth: perPosition(depth),
+      remainder: perPosition(remainder),
+      ...(probs && { haltProbs: concat(probs, 0) }),
+    };
+    return { ...forward, pondered };
   }
 
   /**
@@ -179,6 +215,18 @@ export class BitTransformer {
   /** ln of the probability of every patch value: nodes [n, N] to [n, 2^P]. */
   leafLogProbabilities(nodes: Tensor): Tensor {
     return scope('leaves', () => leafLogProbabilities(nodes));
+  }
+
+  /**
+   * What a window of `batch` streams leaves to the next one: the form of `carried` in `forward`'s option `stream`. Windows
+   * of whole chunks, one after the other, give the nodes of one pass over the whole stream, however long that is. Throws
+   * `E_CONFIG` for models that cannot: without chunks or overlap, or with `learned` positions.
+   *
+   * @example
+   * const { nodes, carried } = model.forward(inputs, { stream: { position, carried: before } });
+   */
+  streamTypes(batch: number): Tree<TensorType> {
+    return streamTypes(this, batch);
   }
 
   /** Types of a key/value cache for `batch` sequences of up to `length` patches: what `State.create` is given. */

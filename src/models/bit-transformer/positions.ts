@@ -1,12 +1,17 @@
-import { Embedding, type Rotation, rotaryTables, sinusoidalTable } from '../../nn/index.js';
+import { Embedding, type Rotation, rotaryTables, sinusoidalFrequencies, sinusoidalTable } from '../../nn/index.js';
 import {
   add,
+  cast,
   constantArray,
+  cos,
   expandDims,
   gather,
   iota,
   minimum,
+  mul,
+  reshape,
   type Shape,
+  sin,
   slice,
   type Tensor,
 } from '../../tensor/index.js';
@@ -40,6 +45,31 @@ export class Positions {
   first(length: number): PositionValues {
     const rows = (table: Tensor): Tensor => expandDims(slice(table, { axis: 0, end: length }), 0);
     return this.values(length, rows);
+  }
+
+  /**
+   * For `length` positions of windows that stand at `start` (i32 [batch]) of streams of any length. Turns only tell how far
+   * queries and keys are apart, so those count from the window's first position; what is added tells the position itself.
+   */
+  within(start: Tensor, length: number): PositionValues {
+    if (this.kind !== 'sinusoidal') return this.first(length);
+    // sin(p f + t f) from the sines and cosines of p f, p the start, in f64: the same vectors wherever p lies.
+    const { width } = this;
+    const frequencies = constantArray(sinusoidalFrequencies(width), [1, 1, width], 'f64');
+    const angle = mul(cast(reshape(start, [start.shape[0]!, 1, 1]), 'f64'), frequencies); // [batch, 1, width]
+    const table = sinusoidalTable(length, width);
+    const slopes = sinusoidalTable(length, width, { ahead: true });
+    const rows = (values: Float64Array): Tensor => constantArray(values, [1, length, width]);
+    const [sine, cosine] = [cast(sin(angle), 'f32'), cast(cos(angle), 'f32')];
+    return { added: add(mul(rows(table), cosine), mul(rows(slopes), sine)) };
+  }
+
+  /** The turns of positions -count .. -1, where positions turn. */
+  turnBefore(count: number): Rotation | undefined {
+    if (this.kind !== 'rotary') return undefined;
+    const { cos, sin } = rotaryTables(count, this.headDim, { first: -count });
+    const rows = (values: Float64Array): Tensor => constantArray(values, [1, count, this.headDim / 2]);
+    return { cos: rows(cos), sin: rows(sin) };
   }
 
   /** For `count` positions from `start` (i32 [batch]) on; see `at`. */

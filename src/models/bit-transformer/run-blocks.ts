@@ -1,7 +1,8 @@
-import { MixtureOfExperts, type Rotation, type Routing } from '../../nn/index.js';
+import { type CarriedHeads, MixtureOfExperts, type Rotation, type Routing } from '../../nn/index.js';
 import {
   abs,
   cast,
+  constant,
   div,
   elementCount,
   max,
@@ -10,22 +11,31 @@ import {
   type RandomSource,
   reshape,
   scope,
+  select,
   sub,
   type Tensor,
 } from '../../tensor/index.js';
 import { type Branch, couple, recompute, reversible, type Streams, uncouple } from '../../transform/index.js';
 import type { Block } from './block.js';
 import type { BitTransformerConfig } from './config.js';
+import { skipHalted } from './decode-halting.js';
 import { endWalk, type Halting, type Mask, startWalk, valuesOf, type Walk, walkOf, walkThrough } from './halting.js';
 import type { BitTransformer } from './model.js';
 import { addRouted, type Routed, routedBy } from './routing.js';
+import { leftBehind } from './stream.js';
 import { addBranches } from './streams.js';
 
-interface Sources {
+export interface Sources {
   readonly rotation?: Rotation;
   readonly random?: RandomSource;
   /** See `ForwardOptions`. */
   readonly counted?: Tensor;
+  /** Whether positions see no later ones; true unless told. */
+  readonly causal?: boolean;
+  /** What each block sees before the first position. */
+  readonly carried?: readonly CarriedHeads[];
+  /** Leaves out what halted positions would cost. There is no gradient then, and of experts nothing is told. */
+  readonly skipHalted?: boolean;
 }
 
 /** States behind the blocks [batch, length, dModel]; with `act`, what halting made of them, with experts, where they went. */
@@ -33,49 +43,96 @@ export interface BlocksResult {
   readonly x: Tensor;
   readonly halting?: Halting;
   readonly routed?: Routed;
+  /** With `skipHalted`, behind each block: what has been given out of the weights of a position, 1 once it has halted. */
+  readonly haltProbs?: readonly Tensor[];
+  /** With `carried`: keys and values of each block for the positions that follow, one after the other. */
+  readonly left?: readonly Tensor[];
 }
 
 /** All blocks over x [batch, length, dModel], keeping for the backward pass what the configuration says. */
 export const runBlocks = (model: BitTransformer, x: Tensor, sources: Sources): BlocksResult => {
   const { config } = model;
   const start = startWalk(model, x);
-  const end = config.reversible ? runCoupled(model, start, sources) : runSegments(model, start, sources);
+  if (config.act && sources.skipHalted) return runSkipping(model, start, sources);
+  const left: Tensor[] = [];
+  const end = config.reversible ? runCoupled(model, start, sources, left) : runSegments(model, start, sources, left);
   const { halting, routed } = end;
-  return { x: endWalk(end), ...(halting && { halting }), ...(routed && { routed }) };
+  return {
+    x: endWalk(end),
+    ...(halting && { halting }),
+    ...(routed && { routed }),
+    ...(sources.carried && { left }),
+  };
 };
 
-const runSegments = (model: BitTransformer, start: Walk, sources: Sources): Walk =>
+const runSegments = (model: BitTransformer, start: Walk, sources: Sources, left: Tensor[]): Walk =>
   segments(model.config).reduce((walk, [from, to]) => {
-    const run = (inside: Walk): Walk => runPlain(model, inside, { ...sources, from, to });
-    if (model.config.recompute === 'none') return run(walk);
+    if (model.config.recompute === 'none') return runPlain(model, walk, { ...sources, from, to }, left);
     // What is computed again is the same bit for bit, and so are the masks.
-    return walkOf(recompute((...values) => valuesOf(run(walkOf(values, walk))))(...valuesOf(walk)), walk);
+    const values = recompute((...inside) => {
+      const own: Tensor[] = [];
+      return [...valuesOf(runPlain(model, walkOf(inside, walk), { ...sources, from, to }, own)), ...own];
+    })(...valuesOf(walk));
+    left.push(...values.slice(valuesOf(walk).length));
+    return walkOf(values, walk);
   }, start);
 
 const runPlain = (
   model: BitTransformer,
   start: Walk,
   { from, to, ...sources }: Sources & { readonly from: number; readonly to: number },
+  left: Tensor[],
 ): Walk =>
   model.blocks.slice(from, to).reduce((before, block, n) => {
     const i = from + n;
+    if (sources.carried) left.push(...leftBehind(model, i, before));
     let routed: Routed | undefined;
     const tell = (routing: Routing): void => {
       routed = routedBy(model.config, i, routing, countedIn(before, sources));
     };
     const after = walkThrough(model, i, before, (streams, mask) =>
-      addBranches(streams, ...branchesOf(block, sources, mask, tell)),
+      addBranches(streams, ...branchesOf(block, i, sources, { mask, tell })),
     );
     return withRouted(after, routed);
   }, start);
 
+/** All blocks, of which those behind the first take the running positions alone. */
+const runSkipping = (model: BitTransformer, start: Walk, sources: Sources): BlocksResult => {
+  const { rotation, carried, causal } = sources;
+  const left: Tensor[] = [];
+  const haltProbs: Tensor[] = [];
+  const skipping = (i: number, streams: Walk['streams'], halting: Halting): Walk => {
+    const { attention } = model.blocks[i]!;
+    if (carried) left.push(...leftBehind(model, i, { streams }));
+    return skipHalted(model, i, { streams, halting }, (y) => {
+      const kept = attention.keysAndValues(y, rotation);
+      const sight = { causal, carried: carried?.[i] };
+      return (queries, isLive) => attention.see({ q: attention.turn(queries, rotation), ...kept }, sight, isLive);
+    });
+  };
+  const end = model.blocks.reduce((walk, _, i) => {
+    const { streams, halting } = walk;
+    // All positions run through the first block.
+    const next =
+      i > 0 && halting
+        ? skipping(i, streams, halting)
+        : runPlain(model, walk, { ...sources, from: i, to: i + 1 }, left);
+    const { running, total } = next.halting!;
+    // At the last block all halt.
+    haltProbs.push(i === model.blocks.length - 1 ? constant(1, total.shape) : select(running, total, 1));
+    return next;
+  }, start);
+  return { x: endWalk(end), halting: end.halting!, haltProbs, ...(carried && { left }) };
+};
+
 /** Of two streams only the last are kept; with `recompute` also a branch keeps nothing while it is differentiated. */
-const runCoupled = (model: BitTransformer, start: Walk, sources: Sources): Walk => {
+const runCoupled = (model: BitTransformer, start: Walk, sources: Sources, left: Tensor[]): Walk => {
   const spare = (branch: Branch): Branch =>
     model.config.recompute === 'none' ? branch : (x) => recompute((y) => [branch(y!)])(x)[0]!;
   return model.blocks.reduce((before, block, i) => {
+    if (sources.carried) left.push(...leftBehind(model, i, before));
     const after = walkThrough(model, i, before, (streams, mask) => {
-      const [attend, feed] = branchesOf(block, sources, mask);
+      const [attend, feed] = branchesOf(block, i, sources, { mask });
       return reversible(spare(attend), spare(feed), streams as Streams);
     });
     const isRouted = block.feedForward instanceof MixtureOfExperts;
@@ -108,12 +165,12 @@ const countedIn = ({ halting }: Walk, { counted }: Sources): Tensor | undefined 
 
 const branchesOf = (
   block: Block,
-  sources: Sources,
-  mask: Mask,
-  tell?: (routing: Routing) => void,
+  i: number,
+  { rotation, random, causal, carried }: Sources,
+  { mask, tell }: { readonly mask: Mask; readonly tell?: (routing: Routing) => void },
 ): readonly [attend: Branch, feed: Branch] => [
-  mask((y) => block.attend(y, sources)),
-  mask((y) => block.feed(y, sources.random, tell)),
+  mask((y) => block.attend(y, { rotation, random, causal, carried: carried?.[i] })),
+  mask((y) => block.feed(y, random, tell)),
 ];
 
 /**
@@ -125,7 +182,7 @@ export const reconstructionError = (model: BitTransformer, x: Tensor, sources: S
   const end = model.blocks.reduce(
     (walk, block, i) =>
       walkThrough(model, i, walk, (streams, mask) => {
-        const [f, g] = branchesOf(block, sources, mask);
+        const [f, g] = branchesOf(block, i, sources, { mask });
         branches.push([f, g]);
         return couple(f, g, streams as Streams);
       }),

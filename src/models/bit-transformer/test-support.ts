@@ -7,7 +7,11 @@ import type { BitTransformer } from './model.js';
 
 /** A cache of zeros, traced. */
 export const emptyCache = (model: BitTransformer, batch: number, length: number): Tree<Tensor> =>
-  treeMap(cacheTypes(model, batch, length), isType, ({ shape, dtype }) => constant(0, shape, dtype));
+  zerosOf(cacheTypes(model, batch, length));
+
+/** Zeros of such types, traced. */
+export const zerosOf = (types: Tree<TensorType>): Tree<Tensor> =>
+  treeMap(types, isType, ({ shape, dtype }) => constant(0, shape, dtype));
 
 const isType = (value: unknown): value is TensorType => typeof value === 'object' && value !== null && 'shape' in value;
 

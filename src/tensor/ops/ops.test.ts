@@ -23,7 +23,7 @@ import {
 
 /** Operands that the definition says are constants to the gradient. */
 const withoutFlow: Readonly<Record<string, readonly number[]>> = { rotary: [1, 2] };
-const withoutGradient = ['updateRows', 'merge'];
+const withoutGradient = ['merge'];
 
 const closeTo = (got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void =>
   expect(firstDifference(got, expected, tolerance)).toBeUndefined();
