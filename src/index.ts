@@ -22,6 +22,7 @@ export { Tensor } from './tensor/graph.js';
 export * as ops from './tensor/index.js';
 export { type RunConfig, resolveConfig, runConfigSchema } from './train/config.js';
 export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/evaluate.js';
+export { haltProbs } from './train/halt-probs.js';
 export { type LoadedRun, loadRun } from './train/load.js';
 export { planRun } from './train/plan.js';
 export { resume, type TrainOptions, type TrainResult, train } from './train/trainer.js';

@@ -15,6 +15,8 @@ export interface Batch {
   readonly code: Uint8Array;
   /** `[rows]`: the byte at which the code of each row begins, when compressed; else empty. */
   readonly starts: Int32Array;
+  /** Patches before the windows in their streams, where rows are streams. */
+  readonly position?: number;
 }
 
 /** Bytes that a batch takes to the core. */

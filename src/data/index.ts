@@ -9,6 +9,7 @@ export { createEpochBatcher, type EpochBatcher, type EpochOptions } from './epoc
 export type { PatchLayout } from './patch-reader.js';
 export { type DataOptions, type PreparedData, prepareData } from './prepare.js';
 export type { FormatOption } from './sources.js';
+export { createStreamBatcher, type StreamBatcher, type StreamOptions } from './streams.js';
 export type { ExampleKind } from './tfrecord/example.js';
 export { type WriteOptions, type WrittenRecords, writeTfRecords } from './tfrecord/write.js';
 export {

@@ -12,6 +12,11 @@ export interface EvaluationOptions extends PatchLayout {
    * first window is predicted with more bytes before it.
    */
   readonly stride?: number;
+  /**
+   * The whole data as one stream: each window begins with the patch behind the last input of the one before, and counts all
+   * bits of its targets. In the order of the stream, with what is carried from window to window, nothing is cut.
+   */
+  readonly stream?: boolean;
   /** Takes data that does not fill one window (two bytes at least) instead of raising an error. */
   readonly allowShort?: boolean;
 }
@@ -66,7 +71,7 @@ interface Span {
  * the first, or the stride is longer than a window.
  */
 export function evaluationWindows(options: EvaluationOptions): EvaluationWindows {
-  const { store, bitsPerPatch, contextLength, allowShort = false } = options;
+  const { store, bitsPerPatch, contextLength, stream = false, allowShort = false } = options;
   requireCount('contextLength', contextLength, 1);
   const reader = createPatchReader(store, options);
   const { frameBits, totalBits } = reader;
@@ -80,11 +85,18 @@ export function evaluationWindows(options: EvaluationOptions): EvaluationWindows
     const message = `a context of ${contextLength} patches of ${bitsPerPatch} bits holds no byte after the first one.`;
     throw new NonetError('E_CONFIG', `${message} Raise model.contextLength.`, { contextLength, bitsPerPatch });
   }
-  const strideBits = options.stride === undefined ? countedBits : strideInBits(options.stride, frameBits, countedBits);
-  const count = 1 + Math.max(0, Math.ceil((totalBits - frameBits - countedBits) / strideBits));
+  const strideBits =
+    options.stride === undefined
+      ? stream
+        ? contextLength * bitsPerPatch
+        : countedBits
+      : strideInBits(options.stride, frameBits, countedBits);
+  // Where a window ends in the middle of a byte its stream goes on from there; else its last patches may count nothing.
+  const firstEnd = stream ? frameBits + (contextLength - leading + 1) * bitsPerPatch : frameBits + countedBits;
+  const count = 1 + Math.max(0, Math.ceil((totalBits - firstEnd) / strideBits));
 
   const spanOf = (window: number): Span => {
-    const end = frameBits + countedBits + window * strideBits;
+    const end = firstEnd + window * strideBits;
     return {
       start: frameBits - leading * bitsPerPatch + window * strideBits,
       countedFrom: window === 0 ? frameBits : end - strideBits,

@@ -10,6 +10,8 @@ export interface BatchInputs<Leaf> {
   readonly code?: Leaf;
   /** i32 [rows] */
   readonly starts?: Leaf;
+  /** i32 [rows]: patches before the windows in their streams, where rows are streams. */
+  readonly position?: Leaf;
 }
 
 export interface BatchForm {
@@ -17,28 +19,46 @@ export interface BatchForm {
   readonly patches: number;
   readonly bitsPerPatch: number;
   readonly compression: boolean;
+  readonly stream: boolean;
 }
 
 /** The types of the inputs. */
 export const batchTypes = (
   rows: number,
-  { patches, bitsPerPatch, compression }: BatchForm,
+  { patches, bitsPerPatch, compression, stream }: BatchForm,
 ): BatchInputs<TensorType> => ({
   patches: { shape: [rows, patches], dtype: 'i32' },
   ...(compression && {
     code: { shape: [2 * rows * patches * bitsPerPatch], dtype: 'u8' },
     starts: { shape: [rows], dtype: 'i32' },
   }),
+  ...(stream && { position: { shape: [rows], dtype: 'i32' } }),
 });
 
 /** The inputs of a batch. One program serves all kinds: what a batch does not have stays empty, and only what it has is moved. */
 export const batchInputs = (batch: Batch, form: BatchForm): BatchInputs<HostArray> => {
   const { patches, code, starts } = batchTypes(batch.rows, form);
-  if (!code || !starts) return { patches: hostArray(batch.patches, patches.shape) };
+  if (!code || !starts) return stackedInputs([batch], form);
   return {
     patches: boundedArray(batch.patches, patches.shape),
     code: boundedArray(batch.code, code.shape),
     starts: boundedArray(batch.starts, starts.shape),
+  };
+};
+
+/** The inputs of plain batches with as many rows: of one, or of several, one after the other. */
+export const stackedInputs = (
+  batches: readonly Batch[],
+  { patches: length, stream }: BatchForm,
+): BatchInputs<HostArray> => {
+  const [{ rows }] = batches as readonly [Batch];
+  const times = batches.length > 1 ? [batches.length] : [];
+  const patches = new Int32Array(batches.length * rows * length);
+  batches.forEach((batch, i) => patches.set(batch.patches, i * rows * length));
+  const positions = batches.flatMap(({ position }) => new Array<number>(rows).fill(position!));
+  return {
+    patches: hostArray(patches, [...times, rows, length]),
+    ...(stream && { position: hostArray(Int32Array.from(positions), [...times, rows]) }),
   };
 };
 

@@ -12,6 +12,7 @@ import { adapterKeys } from './adapter-keys.js';
 import { compressionKeys } from './compression-keys.js';
 import { optimizerKeys } from './optimizer-keys.js';
 import { scheduleKeys } from './schedule-keys.js';
+import { requireStreamConfig } from './stream-config.js';
 import { watchKeys } from './watch-keys.js';
 
 /** Everything a run needs, as one tree: what recipes are checked against and `nonet config` prints. */
@@ -79,6 +80,12 @@ export const runConfigSchema = lazily(() => {
       .min(0)
       .default(0)
       .describe('Micro-batches of windows at random that follow on every epoch.'),
+    stream: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Rows of a batch are streams that walk through the data in order; each window sees the end of the one before. Needs model.chunkSize and overlap.',
+      ),
     batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
     accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
     compression: compressionKeys(z),
@@ -225,5 +232,8 @@ export const checkConfig = (tree: ConfigTree, source: string, name: string): Run
     const message = `${source}: adapter: builds on a trained model: give its run as init.from.`;
     throw new NonetError('E_CONFIG', message, { source });
   }
-  return { ...config, model: resolveModelConfig(config.model), run: { ...config.run, name: config.run.name ?? name } };
+  const { run, model } = config;
+  const resolved = { ...config, model: resolveModelConfig(model), run: { ...run, name: run.name ?? name } };
+  requireStreamConfig(resolved);
+  return resolved;
 };

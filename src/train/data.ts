@@ -6,7 +6,6 @@ import {
   type BatchOptions,
   type ByteStore,
   batchersOfSeeds,
-  createBatcher,
   type Dataset,
   evaluationWindows,
   openDataset,
@@ -40,7 +39,7 @@ export const evaluationPart = ({ train }: RunConfig, validation: ByteStore): Byt
 export const requireWindows = (model: BitTransformer, config: RunConfig, dataset: Dataset): void => {
   const { bitsPerPatch, contextLength } = model.config;
   const layout = { bitsPerPatch, contextLength, parity: config.data.parity };
-  createBatcher({ store: dataset.trainBytes, ...layout, batchSize: 1, seed: 0 });
+  batchersOf(model, config, dataset.trainBytes)(0);
   evaluationWindows({ store: dataset.validationBytes, ...layout });
   if (config.train.evaluateEvery === 0) return;
   try {
@@ -56,21 +55,21 @@ export const requireWindows = (model: BitTransformer, config: RunConfig, dataset
 /** What the batches of a run are made by. The ramp of compressed batches ends with the warm-up unless told. */
 export const batchOptions = ({ config }: BitTransformer, { train, data: { parity } }: RunConfig): BatchOptions => {
   const { bitsPerPatch, contextLength } = config;
-  const { batchSize, accumulation, epochs, extraSteps, compression, warmupSteps } = train;
+  const { batchSize, accumulation, epochs, extraSteps, stream, compression, warmupSteps } = train;
   return {
-    ...{ bitsPerPatch, parity, contextLength, batchSize, accumulation, epochs, extraSteps },
+    ...{ bitsPerPatch, parity, contextLength, batchSize, accumulation, epochs, extraSteps, stream },
     ...(compression && { compression: { ...compression, steps: compression.steps ?? warmupSteps } }),
   };
 };
 
-/** The batches of a run by their seed: windows at random, or epoch by epoch. */
+/** The batches of a run by their seed: windows at random, epoch by epoch, or in the order of the data. */
 export const batchersOf = (model: BitTransformer, config: RunConfig, store: ByteStore): BatcherOf =>
   batchersOfSeeds(store, batchOptions(model, config));
 
 /** The configuration with the steps that its epochs take, where it has any. */
 export const withEpochs = (config: RunConfig, batcherOf: BatcherOf): RunConfig => {
   const batcher = batcherOf(config.seed);
-  return 'steps' in batcher ? { ...config, train: { ...config.train, steps: batcher.steps } } : config;
+  return batcher.steps !== undefined ? { ...config, train: { ...config.train, steps: batcher.steps } } : config;
 };
 
 /** What to know before training a model whose patches make no whole bytes: it can be evaluated, but will never write. */

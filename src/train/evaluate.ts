@@ -1,3 +1,4 @@
+import { NonetError } from '../core/errors.js';
 import { memoryStore, openDataset, prepareData } from '../data/index.js';
 import { type CompressorSizes, compressorSizes } from './compressors.js';
 import { preparedFolder } from './data.js';
@@ -7,6 +8,11 @@ import { createScorer, type Score } from './score.js';
 export interface EvaluateOptions extends LoadOptions {
   /** Other data than the validation part of the run; all of it is scored. */
   readonly data?: string;
+  /**
+   * Whether the data is scored in one pass, as a stream that is longer than the context; needs model.chunkSize and overlap. Unless
+   * told, of runs with train.stream without a `stride`.
+   */
+  readonly stream?: boolean;
   /** Bytes between windows; without it they do not overlap. */
   readonly stride?: number;
   readonly perByte?: boolean;
@@ -23,11 +29,15 @@ export interface Evaluation extends Score {
 
 /**
  * Scores a run on its validation part or on other data, beside general-purpose compressors.
- * Throws `E_RUN`, `E_CHECKPOINT`, `E_DATA` (nothing to score), `E_CONFIG` (stride longer than the context).
+ * Throws `E_RUN`, `E_CHECKPOINT`, `E_DATA` (nothing to score), `E_CONFIG` (stride longer than the context; no model for streams).
  */
 export const evaluateRun = async (pathOrName: string, options: EvaluateOptions = {}): Promise<Evaluation> => {
   const { config, model, state } = await loadRun(pathOrName, options);
   const { parity } = config.data;
+  const { stride, stream = config.train.stream && stride === undefined } = options;
+  if (stream && stride !== undefined) {
+    throw new NonetError('E_CONFIG', 'a stream is one pass: it has no stride; give one of the two');
+  }
   const folder = preparedFolder(config);
   const prepared =
     options.data === undefined
@@ -43,6 +53,7 @@ export const evaluateRun = async (pathOrName: string, options: EvaluateOptions =
     const score = await createScorer(model)(state, memoryStore(bytes), {
       ...options,
       parity,
+      stream,
       allowShort: options.data !== undefined,
     });
     const compressors =

@@ -53,8 +53,9 @@ const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Fl
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const width = model.config.contextLength + 1;
   const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);
+  const position = model.config.contextLength;
   const inputs = {
-    ...batchInputs({ kind: 'plain', rows: batchSize, patches, ...uncompressed }, batchForm(model, config)),
+    ...batchInputs({ kind: 'plain', rows: batchSize, patches, ...uncompressed, position }, batchForm(model, config)),
     learningRate: scalar(0),
     seed: scalar(config.seed, 'i32'),
     step: scalar(0, 'i32'),

@@ -13,6 +13,7 @@ import type { RunConfig } from './config.js';
 import { instructionSet } from './machine.js';
 import type { SessionStart } from './session.js';
 import { trainStateTypes } from './step.js';
+import { writeKept } from './stream.js';
 
 /** The state that a session begins with. */
 export const initialState = async (
@@ -29,7 +30,7 @@ export const initialState = async (
       throw new NonetError('E_RUN', `a run that was merged from adapters has no optimizer to go on with: ${advice}.`);
     }
     writeArrays(state, 'parameters', checkpoint.model, 'the checkpoint');
-    writeArrays(state, 'optimizer', checkpoint.optimizer, 'the checkpoint');
+    writeKept(state, checkpoint.optimizer, 'the checkpoint');
     const before = (checkpoint.state as { instructionSet?: string }).instructionSet;
     if (before && before !== instructionSet()) {
       warn(

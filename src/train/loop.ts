@@ -31,6 +31,7 @@ import { createReconstruction } from './reconstruction.js';
 import type { Score, Scorer } from './score.js';
 import { lossLimit, mostRewinds, noLimit, reseeded } from './spike.js';
 import type { Stepper } from './stepper.js';
+import { readKept, writeKept } from './stream.js';
 
 /** Samples of a run, one JSON object a line. */
 export const SAMPLES_FILE = 'samples.jsonl';
@@ -168,7 +169,7 @@ export class Loop {
     const folder = join(checkpointsFolder(run.path), stepFolder(this.course.anchor.step));
     const checkpoint = await loadCheckpoint(folder);
     writeArrays(stepper.state, 'parameters', checkpoint.model, folder);
-    writeArrays(stepper.state, 'optimizer', checkpoint.optimizer, folder);
+    writeKept(stepper.state, checkpoint.optimizer, folder);
     this.course = rewound(this.course, courseOf(checkpoint.state));
     this.done = checkpoint.step;
     this.metrics.close();
@@ -207,11 +208,12 @@ export class Loop {
    */
   async evaluateAll(record: boolean): Promise<Score> {
     const { scorer, stepper, config, validationBytes } = this.parts;
+    const scoring = { parity: config.data.parity, stream: config.train.stream };
     const score = await this.evaluate(this.done, validationBytes, record);
     const isEvaluated = isStopped(this.course, config);
     if (!record || isEvaluated || !config.train.keepBest) return score;
     const isLike = config.train.evaluateEvery === 0 || validationBytes.length === this.evaluationBytes.length;
-    const like = isLike ? score : await scorer(stepper.state, this.evaluationBytes, { parity: config.data.parity });
+    const like = isLike ? score : await scorer(stepper.state, this.evaluationBytes, scoring);
     this.course = afterLastEvaluation(this.course, {
       step: this.done,
       bitsPerByte: like.bitsPerByte,
@@ -222,7 +224,7 @@ export class Loop {
 
   private async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
     const { scorer, stepper, config, progress } = this.parts;
-    const score = await scorer(stepper.state, store, { parity: config.data.parity });
+    const score = await scorer(stepper.state, store, { parity: config.data.parity, stream: config.train.stream });
     const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, experts } = score;
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
@@ -253,7 +255,7 @@ export class Loop {
         step,
         config: plain(config),
         model: readArrays(stepper.state, 'parameters'),
-        optimizer: readArrays(stepper.state, 'optimizer'),
+        optimizer: readKept(stepper.state),
         state: {
           step,
           seed: config.seed,

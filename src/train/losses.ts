@@ -1,4 +1,4 @@
-import { type BitTransformer, errorLogits, type Pondered, type Routed } from '../models/index.js';
+import { type BitTransformer, errorLogits, type Pondered, type Routed, type StreamWindow } from '../models/index.js';
 import {
   add,
   cast,
@@ -12,6 +12,7 @@ import {
   sub,
   sum,
   type Tensor,
+  type Tree,
 } from '../tensor/index.js';
 
 export interface LossOptions {
@@ -34,10 +35,12 @@ export interface Losses {
   readonly shown: Tensor;
   /** With experts: share of each one in each block, f32 [layers, experts]. */
   readonly expertUsage?: Tensor;
+  /** Of a window of streams: what it leaves to the next one. */
+  readonly carried?: Tree<Tensor>;
 }
 
 /**
- * Losses in mean nats per bit.
+ * Losses in mean nats per bit; of a window of streams with `stream`.
  *
  * With smoothing e the truth of a bit is 1 - e/2 for its value and e/2 for the other one (Szegedy et al. 2016). With z the
  * logit of the other one, that costs `(1 - e/2) softplus(z) + e/2 softplus(-z) = softplus(z) - e/2 z`.
@@ -49,19 +52,22 @@ export const lossesOf = (
   model: BitTransformer,
   patches: Tensor,
   random: RandomSource,
-  { parity = false, labelSmoothing = 0, ponderWeight = 0, balanceWeight = 0, routerZWeight = 0 }: LossOptions,
+  options: LossOptions,
+  stream?: StreamWindow,
 ): Losses => {
+  const { parity = false, labelSmoothing = 0, ponderWeight = 0, balanceWeight = 0, routerZWeight = 0 } = options;
   const { bitsPerPatch } = model;
+  const { act, experts } = model.config;
   const hasParity = parity && frameBits % bitsPerPatch === 0;
-  if (!hasParity && labelSmoothing === 0 && !model.config.act && model.config.experts === 0) {
+  if (!hasParity && labelSmoothing === 0 && !act && experts === 0 && !stream) {
     const loss = model.loss(patches, { random });
     return { minimised: loss, shown: loss };
   }
   const length = patches.shape[1]! - 1;
   const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];
-  const { nodes, pondered, routed } = model.forward(inputs, { random });
+  const { nodes, pondered, routed, carried } = model.forward(inputs, { random, stream });
   const errors = scope('loss', () => errorLogits(nodes, targets, bitsPerPatch)); // [B, C, P]
-  return scope('loss', () => {
+  const losses = scope('loss', () => {
     const costs = cast(softplus(errors), 'f64');
     const smoothed = labelSmoothing === 0 ? costs : sub(costs, mul(cast(errors, 'f64'), labelSmoothing / 2));
     // Windows start at bytes, so the place of a bit in its frame is known: the targets start one patch later.
@@ -79,6 +85,7 @@ export const lossesOf = (
     const shown = share(payload, payloadBits);
     return { minimised, shown, ...(routed && { expertUsage: routed.usage }) };
   });
+  return { ...losses, ...(carried && { carried }) };
 };
 
 /** Blocks run plus remainder, the mean over positions: an f32 scalar. */

@@ -2,18 +2,7 @@ import { type Compiled, compile } from '../compile/compile.js';
 import type { BitTransformer } from '../models/index.js';
 import { bind, joinParameters, splitParameterTypes } from '../nn/index.js';
 import { type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
-import {
-  add,
-  cast,
-  constant,
-  finite,
-  guard,
-  less,
-  logicalNot,
-  mul,
-  type RandomSource,
-  type Tensor,
-} from '../tensor/index.js';
+import { add, cast, constant, finite, guard, less, logicalNot, mul, type Tensor } from '../tensor/index.js';
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
@@ -34,6 +23,14 @@ export interface StepInputs extends BatchInputs<Tensor> {
   readonly share?: Tensor;
 }
 
+/** Of training over streams. */
+export interface StreamConfig {
+  /** Whether the rows of a batch are streams that go on from step to step. */
+  readonly stream?: boolean;
+  /** How many; 1 unless told. */
+  readonly batchSize?: number;
+}
+
 interface TrainState {
   readonly parameters: Tree<Tensor>;
   /** Those that adapters build on. */
@@ -43,13 +40,15 @@ interface TrainState {
   /** Sums over micro-batches; only with accumulation. */
   readonly gradients?: Tree<Tensor>;
   readonly lossSum?: Tensor;
+  /** What the windows of streams left to the next ones. */
+  readonly stream?: Tree<Tensor>;
 }
 
 /** The form of a training state: parameters, what the optimizer keeps, and sums of gradients of several micro-batches. */
 export const trainStateTypes = (
   model: BitTransformer,
   accumulation: number,
-  options: OptimizerConfig & ClippingConfig = {},
+  options: OptimizerConfig & ClippingConfig & StreamConfig = {},
 ): Tree<TensorType> => {
   const { trained: parameters, frozen } = splitParameterTypes(model);
   const kept = optimizerStateTypes(stepOptimizer(model, options), parameters);
@@ -57,6 +56,7 @@ export const trainStateTypes = (
     parameters,
     ...(frozen && { frozen }),
     optimizer: { ...kept, ...clippingStateTypes(options) } as Tree<TensorType>,
+    ...(options.stream && { stream: model.streamTypes(options.batchSize ?? 1) }),
   };
   return accumulation > 1 ? { ...state, gradients: parameters, lossSum: { shape: [], dtype: 'f32' } } : state;
 };
@@ -71,7 +71,7 @@ export interface StepPrograms {
   readonly apply: Compiled;
   /** (state, inputs) -> { loss, gradients } of a micro-batch without the sums: where to look for what was not finite. */
   readonly gradients: Compiled;
-  /** (state, inputs) -> { loss, payloadLoss } of a batch: what a step that was left out would have told. */
+  /** (state, inputs) -> { loss, payloadLoss } of a batch: what a step that was left out would have told. Streams go on: { state }. */
   readonly losses: Compiled;
   /** (state) -> { state }: clears the sums of a step that was left out. */
   readonly clear: Compiled;
@@ -80,24 +80,27 @@ export interface StepPrograms {
 /** The guard that ends a step whose loss is above the limit. */
 export const spikeGuard = 'spike';
 
-export interface StepOptions extends OptimizerConfig, ClippingConfig, LossOptions {
+export interface StepOptions extends OptimizerConfig, ClippingConfig, StreamConfig, LossOptions {
   readonly accumulation: number;
 }
 
 export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
   const optimizer = stepOptimizer(model, options);
-  const gradientsOf = (state: TrainState, inputs: StepInputs) => {
-    const { seed, step } = inputs;
+  /** Losses at some parameters, and what streams carry from then on. */
+  const lossesAt = (state: TrainState, inputs: StepInputs) => {
+    const { seed, step, position } = inputs;
     const patches = patchesOf(inputs, model.bitsPerPatch);
-    const random: RandomSource = { seed, step };
-    const losses = (parameters: Tree<Tensor>) => {
-      const made = bind(model, joinParameters({ ...state, parameters }), () =>
-        lossesOf(model, patches, random, options),
-      );
-      return [made.minimised, made] as const;
-    };
-    const [[loss, { shown, expertUsage }], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
-    return { loss, told: { payloadLoss: shown, ...(expertUsage && { expertUsage }) }, gradients };
+    const window = state.stream && position && { position, carried: state.stream };
+    const { minimised, shown, expertUsage, carried } = bind(model, joinParameters(state), () =>
+      lossesOf(model, patches, { seed, step }, options, window),
+    );
+    const told = { payloadLoss: shown, ...(expertUsage && { expertUsage }) };
+    return [minimised, { told, goesOn: carried ? { stream: carried } : {} }] as const;
+  };
+  const gradientsOf = (state: TrainState, inputs: StepInputs) => {
+    const losses = (parameters: Tree<Tensor>) => lossesAt({ ...state, parameters }, inputs);
+    const [[loss, rest], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
+    return { loss, ...rest, gradients };
   };
 
   const update = (
@@ -125,17 +128,19 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   return {
     step: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const { loss, told, gradients } = gradientsOf(state, inputs);
-        return { ...update(state, gradients, loss, inputs), loss, ...told };
+        const { loss, told, goesOn, gradients } = gradientsOf(state, inputs);
+        const { state: next, gradientNorm } = update(state, gradients, loss, inputs);
+        return { state: { ...next, ...goesOn }, gradientNorm, loss, ...told };
       },
       { donate: 'state' },
     ),
     accumulate: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const { loss, told, gradients } = gradientsOf(state, inputs);
+        const { loss, told, goesOn, gradients } = gradientsOf(state, inputs);
         const share = inputs.share ?? 1 / options.accumulation;
         const sums = addTrees(state.gradients!, gradients, share);
-        return { state: { gradients: sums, lossSum: add(state.lossSum!, mul(loss, share)) }, loss, ...told };
+        const lossSum = add(state.lossSum!, mul(loss, share));
+        return { state: { gradients: sums, lossSum, ...goesOn }, loss, ...told };
       },
       { donate: 'state' },
     ),
@@ -154,12 +159,13 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
       const { loss, told, gradients } = gradientsOf(state, inputs);
       return { loss, ...told, gradients };
     }),
-    losses: compile((state: TrainState, { seed, step, ...batch }: StepInputs) => {
-      const patches = patchesOf(batch, model.bitsPerPatch);
-      const losses = () => lossesOf(model, patches, { seed, step }, options);
-      const { minimised, shown } = bind(model, joinParameters(state), losses);
-      return { loss: minimised, payloadLoss: shown };
-    }),
+    losses: compile(
+      (state: TrainState, inputs: StepInputs) => {
+        const [loss, { told, goesOn }] = lossesAt(state, inputs);
+        return { state: goesOn, loss, payloadLoss: told.payloadLoss };
+      },
+      { donate: 'state' },
+    ),
     clear: compile((state: TrainState) => ({ state: clearedSums(state) }), { donate: 'state' }),
   };
 };

@@ -1,9 +1,9 @@
-import { type HostArray, hostArray, scalar } from '../compile/host-array.js';
+import { hostArray, scalar } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import { type Batch, batchBytes } from '../data/index.js';
 import type { BitTransformer } from '../models/index.js';
-import { type BatchForm, batchInputs } from './batch-inputs.js';
+import { type BatchForm, batchInputs, stackedInputs } from './batch-inputs.js';
 import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { createUsageMean } from './expert-usage.js';
@@ -51,6 +51,7 @@ export const batchForm = (model: BitTransformer, { train }: RunConfig): BatchFor
   patches: model.config.contextLength + 1,
   bitsPerPatch: model.bitsPerPatch,
   compression: train.compression !== undefined,
+  stream: train.stream,
 });
 
 export const createStepper = (
@@ -62,7 +63,6 @@ export const createStepper = (
   const { accumulation } = config.train;
   const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
   const form = batchForm(model, config);
-  const width = form.patches;
   let state = initial;
 
   const scalars = (step: number, { learningRate, seed, lossLimit }: StepOrder) => ({
@@ -76,8 +76,9 @@ export const createStepper = (
     const inputs = { ...batchInputs(batch!, form), ...scalars(step, order) };
     const find = () => programs.step.findNotFinite(state, inputs);
     const result = await guarded(() => programs.step(state, inputs), find, step);
-    if (result) state = result.state;
-    const { loss, payloadLoss, gradientNorm, expertUsage } = result ?? (await programs.losses(state, inputs));
+    const told = result ?? (await programs.losses(state, inputs));
+    state = told.state;
+    const { loss, payloadLoss, gradientNorm, expertUsage } = told;
     const usage = expertUsage && { expertUsage: expertUsage.data as Float32Array };
     return { loss: loss.item(), payloadLoss: payloadLoss.item(), gradientNorm: gradientNorm?.item(), ...usage };
   };
@@ -94,7 +95,12 @@ export const createStepper = (
       const [{ rows }, count] = [group[0]!, group.length];
       const times = count > 1 ? [count] : [];
       const stacked = {
-        ...(count > 1 ? { patches: stack(group, [count, rows, width]) } : batchInputs(group[0]!.batch, form)),
+        ...(count > 1
+          ? stackedInputs(
+              group.map((part) => part.batch),
+              form,
+            )
+          : batchInputs(group[0]!.batch, form)),
         learningRate: hostArray(new Float32Array(count), times),
         seed: hostArray(new Int32Array(count).fill(order.seed), times),
         step: hostArray(
@@ -148,13 +154,6 @@ export const createStepper = (
       return { ...outcome, batchBytes: all.reduce((sum, batch) => sum + batchBytes(batch), 0), dataWaitSeconds };
     },
   };
-};
-
-/** Plain batches with as many rows, one after the other. */
-const stack = (parts: readonly { readonly batch: Batch }[], shape: readonly number[]): HostArray => {
-  const patches = new Int32Array(shape.reduce((product, size) => product * size, 1));
-  parts.forEach(({ batch }, i) => patches.set(batch.patches, (i * patches.length) / parts.length));
-  return hostArray(patches, shape);
 };
 
 /** Neighbours with as many rows, which one call does: only the last batch of an epoch is smaller. */

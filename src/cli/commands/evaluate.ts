@@ -8,6 +8,7 @@ import { colouredSurprise, surpriseLegend, surpriseTable } from '../render/surpr
 interface Options {
   readonly data?: string;
   readonly stride?: number;
+  readonly stream?: boolean;
   readonly perByte?: boolean;
   readonly checkpoint?: number;
   readonly threads?: number;
@@ -26,13 +27,14 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .argument('<RUN>', 'a run (name or folder, with @best behind it its best checkpoint) or the folder of a checkpoint')
     .option('--data <PATH>', 'other data: a file, folder or pattern; all of it counts')
     .option('--stride <N>', 'overlapping windows that move on by N bytes: better figures, slower', wholeNumber(1))
+    .option('--stream', 'one pass over the data, each window seeing the end of the one before; needs model.chunkSize')
     .option('--per-byte', 'show the surprise of every byte: as colours on a terminal, else as a table')
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
     .option('--threads <N>', 'native threads', wholeNumber(1, maxThreads))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
     .option(
       '--json',
-      'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }; of models that halt also meanDepth, of those with experts { usage, hottest }',
+      'print { bitsPerByte, parityCrossEntropy, bytes, context, stride, compressors }; stream: true for one pass; of models that halt also meanDepth and haltProbs, of those with experts { usage, hottest }',
     )
     .addHelpText(
       'after',
@@ -44,12 +46,13 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
 const runEvaluate = async (run: string, options: Options, io: CliIo): Promise<void> => {
   const { evaluateRun } = await import('../../train/evaluate.js');
   const { setThreads } = await import('../../compile/default-executor.js');
-  const { data, stride, perByte, checkpoint, root, json } = options;
+  const { data, stride, stream, perByte, checkpoint, root, json } = options;
   setThreads(options.threads);
   const counter = windowCounter(io);
   const evaluation = await evaluateRun(run, {
     data,
     stride,
+    stream,
     perByte,
     checkpoint,
     root,

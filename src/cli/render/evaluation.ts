@@ -14,13 +14,18 @@ export interface EvaluationFigures {
   readonly meanDepth?: number;
   /** How the experts were used, of models that have some. */
   readonly experts?: { readonly usage: readonly (readonly number[])[]; readonly hottest: number };
+  /** Behind each layer that any position ran through: the mean sum of halting probabilities. */
+  readonly haltProbs?: readonly number[];
+  readonly stream?: true;
   readonly compressors: CompressorFigures | null;
 }
 
 /** An evaluation for people. */
 export const evaluationReport = (evaluation: EvaluationFigures): string => {
-  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, meanDepth, experts, compressors } = evaluation;
-  const windows = stride === null ? 'windows that do not overlap' : `windows that move on by ${stride} bytes`;
+  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, stream, compressors } = evaluation;
+  const { meanDepth, haltProbs, experts } = evaluation;
+  const apart = stride === null ? 'windows that do not overlap' : `windows that move on by ${stride} bytes`;
+  const windows = stream ? 'one pass, window by window,' : apart;
   return (
     `${bitsPerByte.toFixed(4)} bits per byte over ${formatCount(bytes)} bytes, in ${windows} of ${context} patches\n` +
     facts([
@@ -30,6 +35,10 @@ export const evaluationReport = (evaluation: EvaluationFigures): string => {
       ],
       ['layers', meanDepth === undefined ? undefined : `${meanDepth.toFixed(2)} a position`],
       ['experts', experts && `the hottest has ${experts.hottest.toFixed(2)} times the mean`],
+      [
+        'halted',
+        haltProbs && `${haltProbs.map((sum) => sum.toFixed(3)).join(' ')} of the probability behind each layer`,
+      ],
     ]) +
     comparison(bitsPerByte, compressors)
   );
@@ -37,8 +46,23 @@ export const evaluationReport = (evaluation: EvaluationFigures): string => {
 
 /** An evaluation for programs. */
 export const evaluationJson = (evaluation: EvaluationFigures, perByte?: Float32Array): unknown => {
-  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, meanDepth, experts, compressors } = evaluation;
-  const depth = { ...(meanDepth !== undefined && { meanDepth }), ...(experts && { experts }) };
+  const { bitsPerByte, parityCrossEntropy, bytes, context, stride, stream, compressors } = evaluation;
+  const { meanDepth, haltProbs, experts } = evaluation;
+  const depth = {
+    ...(meanDepth !== undefined && { meanDepth }),
+    ...(haltProbs && { haltProbs }),
+    ...(experts && { experts }),
+  };
   const surprise = perByte && { perByte: Array.from(perByte, (bits) => Number(bits.toFixed(4))) };
-  return { bitsPerByte, parityCrossEntropy, bytes, context, stride, ...depth, compressors, ...surprise };
+  return {
+    bitsPerByte,
+    parityCrossEntropy,
+    bytes,
+    context,
+    stride,
+    ...(stream && { stream }),
+    ...depth,
+    compressors,
+    ...surprise,
+  };
 };
