@@ -20,6 +20,7 @@ export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export { Tensor } from './tensor/graph.js';
 export * as ops from './tensor/index.js';
+export { type AttentionOptions, attentionOf, stitchAttention } from './train/attention.js';
 export { type RunConfig, resolveConfig, runConfigSchema } from './train/config.js';
 export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/evaluate.js';
 export { haltProbs } from './train/halt-probs.js';

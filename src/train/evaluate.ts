@@ -1,5 +1,6 @@
 import { NonetError } from '../core/errors.js';
 import { memoryStore, openDataset, prepareData } from '../data/index.js';
+import { writeAttention } from './attention.js';
 import { type CompressorSizes, compressorSizes } from './compressors.js';
 import { preparedFolder } from './data.js';
 import { type LoadOptions, loadRun } from './load.js';
@@ -16,6 +17,8 @@ export interface EvaluateOptions extends LoadOptions {
   /** Bytes between windows; without it they do not overlap. */
   readonly stride?: number;
   readonly perByte?: boolean;
+  /** A file that gets the attention of the first window, as safetensors; see `attentionOf`. */
+  readonly attention?: string;
   /** Leave the compressors out. */
   readonly compressors?: boolean;
   readonly onProgress?: (windows: number, of: number) => void;
@@ -56,6 +59,9 @@ export const evaluateRun = async (pathOrName: string, options: EvaluateOptions =
       stream,
       allowShort: options.data !== undefined,
     });
+    if (options.attention !== undefined) {
+      await writeAttention(options.attention, model, state, memoryStore(bytes), parity);
+    }
     const compressors =
       options.compressors === false ? null : await compressorSizes(bytes, trainSource(options, dataset));
     return { ...score, compressors, ...(options.perByte && { data: bytes }) };

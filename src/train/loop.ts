@@ -7,6 +7,7 @@ import { type BatchKind, type ByteStore, memoryStore } from '../data/index.js';
 import { generate, writesBytes } from '../generate/index.js';
 import type { BitTransformer } from '../models/index.js';
 import { readArrays, writeArrays } from './arrays.js';
+import { writeAttention } from './attention.js';
 import type { BatchSource } from './batch-source.js';
 import type { Board } from './board.js';
 import type { RunConfig } from './config.js';
@@ -225,12 +226,14 @@ export class Loop {
   private async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity, stream: config.train.stream });
-    const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, experts } = score;
+    const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, haltProbs, experts } = score;
+    if (record && config.model.fullAttentionLogging) await this.logAttention(step, store);
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
       const figures = {
         ...{ bitsPerByte, parityCrossEntropy, bytes },
         ...(meanDepth !== undefined && { meanDepth }),
+        ...(haltProbs && { haltProbs }),
         ...(experts && { experts }),
       };
       this.record({
@@ -243,6 +246,13 @@ export class Loop {
     const heat = experts ? `, ${describeHottest(experts)}` : '';
     progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)${depth}${heat}`);
     return score;
+  }
+
+  /** `attention/step-N.safetensors` in the run. */
+  private async logAttention(step: number, store: ByteStore): Promise<void> {
+    const { run, stepper, config, model } = this.parts;
+    const path = join(run.path, 'attention', `${stepFolder(step)}.safetensors`);
+    await writeAttention(path, model, stepper.state, store, config.data.parity);
   }
 
   async save(step: number): Promise<void> {

@@ -110,6 +110,7 @@ const freeKeys = (config: RunConfig): ReadonlySet<string> =>
     'train.keepBest',
     'train.sampleEvery',
     'train.sampleBytes',
+    'model.fullAttentionLogging',
     ...(config.train.spike === 'rewind' ? [] : ['train.checkpointEvery']),
     ...(followsValidation(config) ? [] : ['train.evaluateEvery', 'train.evaluateBytes']),
   ]);

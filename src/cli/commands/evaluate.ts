@@ -10,6 +10,7 @@ interface Options {
   readonly stride?: number;
   readonly stream?: boolean;
   readonly perByte?: boolean;
+  readonly attention?: string;
   readonly checkpoint?: number;
   readonly threads?: number;
   readonly root: string;
@@ -29,6 +30,10 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
     .option('--stride <N>', 'overlapping windows that move on by N bytes: better figures, slower', wholeNumber(1))
     .option('--stream', 'one pass over the data, each window seeing the end of the one before; needs model.chunkSize')
     .option('--per-byte', 'show the surprise of every byte: as colours on a terminal, else as a table')
+    .option(
+      '--attention <FILE>',
+      'write attention maps and entropies of the first window: safetensors, a map per chunk, or whole ones with model.fullAttentionLogging',
+    )
     .option('--checkpoint <STEP>', 'the checkpoint of that step instead of the latest', wholeNumber(0))
     .option('--threads <N>', 'native threads', wholeNumber(1, maxThreads))
     .option('--root <FOLDER>', 'where runs lie', 'runs')
@@ -46,13 +51,14 @@ export const defineEvaluate = (program: Command, io: CliIo): void => {
 const runEvaluate = async (run: string, options: Options, io: CliIo): Promise<void> => {
   const { evaluateRun } = await import('../../train/evaluate.js');
   const { setThreads } = await import('../../compile/default-executor.js');
-  const { data, stride, stream, perByte, checkpoint, root, json } = options;
+  const { data, stride, stream, attention, perByte, checkpoint, root, json } = options;
   setThreads(options.threads);
   const counter = windowCounter(io);
   const evaluation = await evaluateRun(run, {
     data,
     stride,
     stream,
+    attention,
     perByte,
     checkpoint,
     root,

@@ -83,6 +83,12 @@ export const bitTransformerSchema = lazily(() => {
       .optional()
       .describe('Patches that attend to each other and to `overlap` more before them; 0: to all before them'),
     overlap: z.int().min(0).optional().describe('Patches around a chunk that it attends to as well; needs chunkSize'),
+    fullAttentionLogging: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether evaluations while training write the attention maps of the first validation window to the run, stitched to whole ones',
+      ),
     classicHead: z.boolean().optional().describe('Two logits per bit instead of one; needs bitsPerPatch 1'),
   });
 });

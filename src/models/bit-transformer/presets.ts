@@ -24,6 +24,7 @@ const modern = {
   classicHead: false,
   chunkSize: 0,
   overlap: 16,
+  fullAttentionLogging: false,
 } as const;
 
 /** Feed-forward widths are about 8/3 of the model's, which gives the gated form as many weights as 4 gives a plain one. */
@@ -54,6 +55,7 @@ export const presets: Readonly<Record<PresetName, BitTransformerShape>> = {
     contextLength: 1024,
     chunkSize: 0,
     overlap: 16,
+    fullAttentionLogging: false,
     classicHead: true,
   },
   /** About 0.8 million parameters: minutes on a laptop. */
