@@ -1,17 +1,21 @@
 import type { Compiled } from '../compile/compile.js';
-import { hostArray } from '../compile/host-array.js';
+import { HostArray, hostArray } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
 import type { BitTransformer } from '../models/index.js';
 import { decodeProgram, decodeStateTypes, prefillProgram } from './decode-program.js';
 import { type GenerateOptions, type GenerationPlan, planGeneration } from './prompts.js';
 import { type GeneratedRow, Row } from './row.js';
+import { exactSlide, slideProgram } from './slide-program.js';
 
 export interface GenerateResult {
   /** In order of the prompts. */
   readonly rows: readonly GeneratedRow[];
   /** Bytes made for all rows together over the time from the first prefill on. */
   readonly bytesPerSecond: number;
-  /** Whether a text grew beyond the context, so that the model no longer saw its beginning. */
+  /**
+   * Whether a text grew beyond the context. A model with chunks and rotary positions then sees what one pass over the whole text
+   * would show it; another one no longer sees the beginning.
+   */
   readonly slid: boolean;
   /** Blocks that a patch ran through, the mean over those that were made; only of models with `act`. */
   readonly meanDepth?: number;
@@ -35,10 +39,19 @@ export const createGenerator = (model: BitTransformer): Generator => {
     decoders.set(key, known);
     return known;
   };
+  const sliders = new Map<number, Compiled>();
+  const slider = (patches: number): Compiled => {
+    const known = sliders.get(patches) ?? slideProgram(model, patches);
+    sliders.set(patches, known);
+    return known;
+  };
   return {
     generate: async (state, options) => {
       const plan = planGeneration(model.config, options);
-      const writing = new Writing(model, state, plan, { prefill, decode: decoder(plan) });
+      const { patchesPerByte } = plan.layout;
+      const patches = exactSlide(model, (plan.capacity + 1) * patchesPerByte - 1, patchesPerByte);
+      const slide = patches > 0 ? { bytes: patches / patchesPerByte, program: slider(patches) } : undefined;
+      const writing = new Writing(model, state, plan, { prefill, decode: decoder(plan), slide });
       return writing.run(options);
     },
   };
@@ -58,6 +71,13 @@ export const createGenerator = (model: BitTransformer): Generator => {
 export const generate = (model: BitTransformer, state: State, options: GenerateOptions): Promise<GenerateResult> =>
   createGenerator(model).generate(state, options);
 
+interface Programs {
+  readonly prefill: Compiled;
+  readonly decode: Compiled;
+  /** Of models whose cache can move down when it is full: by how much, and what does it. */
+  readonly slide?: { readonly bytes: number; readonly program: Compiled } | undefined;
+}
+
 /** One batch of texts from prompts to their ends. */
 class Writing {
   private readonly chunk: number;
@@ -69,7 +89,7 @@ class Writing {
     model: BitTransformer,
     private readonly state: State,
     private readonly plan: GenerationPlan,
-    private readonly programs: { readonly prefill: Compiled; readonly decode: Compiled },
+    private readonly programs: Programs,
   ) {
     const { temperature, topK, topP, prompts } = plan;
     this.memory = State.create(state.executor, decodeStateTypes(model, prompts.length));
@@ -118,6 +138,14 @@ class Writing {
   ): Promise<void> {
     const full = active.filter((row) => row.room < 1);
     if (full.length === 0) return;
+    const { slide } = this.programs;
+    if (slide) {
+      this.slid = true;
+      const isFull = Uint8Array.from(rows, (row) => Number(full.includes(row)));
+      this.memory = (await slide.program(this.memory, new HostArray(isFull, [rows.length], 'bool'))).state;
+      for (const row of full) row.slide(slide.bytes);
+      return;
+    }
     if (!this.slid) onNotice?.('the text is longer than the context: from here on the model sees the end of it');
     this.slid = true;
     for (const row of full) row.slide();

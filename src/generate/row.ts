@@ -63,9 +63,9 @@ export class Row {
     return this.plan.maxBytes - this.made;
   }
 
-  /** Leaves the last half of the context in the window, in whole bytes. */
-  slide(): void {
-    this.window = Math.max(1, Math.floor(this.plan.capacity / 2));
+  /** Takes so many bytes out of the window; unless told, leaves the last half of the context in it. */
+  slide(bytes?: number): void {
+    this.window = bytes === undefined ? Math.max(1, Math.floor(this.plan.capacity / 2)) : this.window - bytes;
   }
 
   /** The patches of the window. */
