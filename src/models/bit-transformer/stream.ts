@@ -1,6 +1,7 @@
 import { NonetError } from '../../core/errors.js';
 import type { CarriedHeads } from '../../nn/index.js';
 import {
+  cast,
   less,
   reshape,
   scope,
@@ -78,7 +79,7 @@ export const leftBehind = ({ blocks, config }: BitTransformer, i: number, { stre
     const x = streams.at(-1)!;
     const last = stopGradient(slice(x, { axis: 1, start: x.shape[1]! - config.overlap }));
     const { k, v } = block.attention.keysAndValues(block.normalised(last));
-    return [k, v].map((part) => stopGradient(reshape(part, last.shape)));
+    return [k, v].map((part) => stopGradient(cast(reshape(part, last.shape), 'f32')));
   });
 
 /** The flat list of all blocks' keys and values as a tree. */
