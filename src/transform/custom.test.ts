@@ -5,6 +5,7 @@ import { asBytes, type HostArray, hostArray, scalar } from '../compile/host-arra
 import { ReferenceExecutor } from '../compile/reference/executor.js';
 import {
   add,
+  cast,
   dropout,
   finite,
   gelu,
@@ -13,6 +14,7 @@ import {
   mul,
   type RandomSource,
   sign,
+  square,
   stopGradient,
   sum,
   type Tensor,
@@ -152,6 +154,60 @@ describe.skipIf(native.name !== 'native')('recompute', () => {
   it('takes less memory than keeping the values', () => {
     const arena = (wrap: Wrap): number => compile(gradients(wrap), { executor: native }).plan(...args()).arenaBytes;
     expect(arena(again)).toBeLessThan(0.6 * arena(plain));
+  });
+
+  it.each([
+    ['a row program', (y: Tensor, w: Tensor): Tensor => add(matmul(y, w), 1)],
+    ['a product', matmul],
+  ])('keeps nothing of what it computes again from the result of %s', (_, from) => {
+    const layer = (y: Tensor, w: Tensor): Tensor =>
+      recompute((z) => [square(matmul(tanh(gelu(tanh(gelu(z!)))), w))])(from(y, w))[0]!;
+    const f = compile(
+      (weights: readonly Tensor[], x: Tensor) => grad((ws: readonly Tensor[]) => sum(ws.reduce(layer, x)))(weights),
+      { executor: native },
+    );
+    const [weights, x] = args();
+    // Of a layer there is the operand of the first product and what all else is computed again from.
+    expect(f.plan(weights, x).arenaBytes).toBeLessThan((2 * layers + 6) * 4 * x.data.length);
+  });
+
+  describe('from inputs kept in bf16', () => {
+    const half = (x: Tensor): Tensor => cast(cast(x, 'bf16'), 'f32');
+    const bend = (x: Tensor): readonly Tensor[] => [tanh(mul(x, x))];
+    const lean = (x: Tensor): Tensor => recompute((y) => bend(y!), { keep: 'bf16' })(x)[0]!;
+    const whole = (x: Tensor): Tensor => bend(x)[0]!;
+
+    it.each([reference, native])(
+      'has the values of the inputs and the gradients of rounded ones ($name)',
+      async (executor) => {
+        const x = waves('f32', 3, 5, 7);
+        const of = (f: (x: Tensor) => Tensor) => valueAndGrad((y: Tensor) => sum(f(y)));
+        const f = compile((y: Tensor) => [of(lean)(y), of(whole)(y), of(whole)(half(y))], { executor });
+        const [[value, gradient], [plainValue], [, ofRounded]] = await f(x);
+        expect(value.item()).toBe(plainValue.item());
+        expect([...gradient.data]).toEqual([...ofRounded.data]);
+      },
+    );
+
+    it('does the same inside of a recomputation', async () => {
+      const nested = (y: Tensor): Tensor => recompute((z) => [lean(tanh(z!))])(y)[0]!;
+      const plain = (y: Tensor): Tensor => lean(tanh(y));
+      const of = (f: (x: Tensor) => Tensor) => grad((y: Tensor) => sum(f(y)));
+      const f = compile((y: Tensor) => [of(nested)(y), of(plain)(y)], { executor: native });
+      const [got, expected] = await f(waves('f32', 3, 5, 7));
+      expect([...got.data]).toEqual([...expected.data]);
+    });
+
+    it('takes half the memory', () => {
+      const arena = (wrap: (y: Tensor) => Tensor): number =>
+        compile(
+          (weights: readonly Tensor[], x: Tensor) =>
+            grad((ws: readonly Tensor[]) => sum(ws.reduce((y, w) => add(y, wrap(matmul(x, w))), x)))(weights),
+          { executor: native },
+        ).plan(...(args().slice(0, 2) as [HostArray[], HostArray])).arenaBytes;
+      const again = (y: Tensor): Tensor => recompute((z) => bend(z!))(y)[0]!;
+      expect(arena(lean)).toBeLessThan(0.75 * arena(again));
+    });
   });
 
   it('copies conditional blocks with what is inside', async () => {

@@ -1,6 +1,8 @@
 import { NonetError } from '../core/errors.js';
 import { type Tensor, traceContext, withContext } from '../tensor/graph.js';
+import { cast } from '../tensor/index.js';
 import { apply, defineOp } from '../tensor/op.js';
+import { isFloat } from '../tensor/types.js';
 import { latest, rebuild } from './rebuilt.js';
 import { type Cotangents, copyRegion, pullRegion, type Region, traceRegion } from './region.js';
 
@@ -87,21 +89,34 @@ export const vjp = (
   return { outputs: region.outputs, pullback: (cotangents) => pullRegion(region, cotangents, since, region.captured) };
 };
 
+export interface RecomputeOptions {
+  /** Type in which float inputs are kept; what is computed again starts from them as rounded to it. Their own unless told. */
+  readonly keep?: 'bf16';
+}
+
 /**
  * Gradient checkpointing (Chen et al. 2016): the values between the inputs and the outputs of `f` are not kept for the
- * backward pass but computed again there, from the same random numbers. Gradients are the same bit for bit.
+ * backward pass but computed again there, from the same random numbers. Gradients are the same bit for bit; with `keep` they
+ * are those at the rounded inputs, while the outputs stay those of the inputs as they are.
  */
 export const recompute =
-  (f: (...inputs: Tensor[]) => readonly Tensor[]): ((...inputs: Tensor[]) => readonly Tensor[]) =>
+  (
+    f: (...inputs: Tensor[]) => readonly Tensor[],
+    { keep }: RecomputeOptions = {},
+  ): ((...inputs: Tensor[]) => readonly Tensor[]) =>
   (...inputs) => {
     const region = traceRegion(f, inputs);
-    return callRegion(region, inputs, (context, captured) => {
+    // Rounded here, where the values are made: rounding them in the backward pass would keep them until then.
+    const kept = keep ? inputs.map((input) => cast(input, isFloat(input.dtype) ? keep : input.dtype)) : [];
+    return callRegion(region, [...inputs, ...kept], (context, captured) => {
       const { graph } = traceContext();
       const since = graph.nodes.length;
       // The fence keeps the copies from being merged with the forward nodes, which would keep those alive.
       return withContext({ fence: graph.newFence(), recomputed: true }, () => {
-        const copy = copyRegion(graph, region, context.inputs, captured);
-        return pullRegion(copy, context.cotangents, since, captured);
+        const again = context.inputs.slice(kept.length).map((input, i) => cast(input, inputs[i]!.dtype));
+        const copy = copyRegion(graph, region, again, captured);
+        const pulled = pullRegion(copy, context.cotangents, since, captured);
+        return { ...pulled, inputs: [...pulled.inputs, ...kept.map(() => null)] };
       });
     });
   };

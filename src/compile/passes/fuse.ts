@@ -95,6 +95,7 @@ const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
   for (const candidate of latestFirst) {
     if (candidate.segment !== own.segment || !sameBounds(candidate, own)) continue;
     if (candidate.nodes.length + own.nodes.length > maxNodes) continue;
+    if (!isComputedWith(node, candidate)) continue;
     const mode = own === draft ? modeWithin(node, candidate, draftOf) : sameSpace(own.space!, candidate.space!);
     if (!mode) continue;
     const joining = own === draft && mode !== true ? { ...own, modes: new Map([[node, mode]]) } : own;
@@ -105,6 +106,10 @@ const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
     own = absorb(candidate, own);
   }
 };
+
+/** What is computed again waits for its backward pass: with the program that made its operands it would have to be kept. */
+const isComputedWith = (node: Node, { nodes }: Draft): boolean =>
+  !node.recomputed || nodes.every(({ fence }) => fence === node.fence);
 
 /** Whether the same rows of both are alive at run time. */
 const sameBounds = (a: Draft, b: Draft): boolean => a.extent === b.extent && (!a.extent || a.leading === b.leading);
@@ -221,6 +226,7 @@ const followProducts = (drafts: readonly Draft[]): Draft[] => {
     const product = drafts[latest];
     const waits = product && isRowProduct(product.nodes[0]!) && latest < i - 1;
     if (!waits || product.segment !== draft.segment || inputs.some((input) => moved.has(input))) return;
+    if (!draft.nodes.every((node) => isComputedWith(node, product))) return;
     moved.add(draft);
     followers.set(product, [...(followers.get(product) ?? []), draft]);
   });
