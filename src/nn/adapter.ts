@@ -1,8 +1,9 @@
 import { NonetError } from '../core/errors.js';
-import { matmul, mul, slice, type Tensor } from '../tensor/index.js';
+import { mul, slice, type Tensor } from '../tensor/index.js';
 import { Linear } from './linear.js';
 import { findIn, type Module, parametersOf } from './module.js';
 import { Parameter } from './parameter.js';
+import { product } from './precision.js';
 
 export interface AdapterOptions {
   /** Inner width: an adapter of a layer has `rank * (inputs + outputs)` numbers. */
@@ -31,12 +32,12 @@ export class Adapter {
 
   /** [..., inputs] to [..., outputs] */
   forward(x: Tensor): Tensor {
-    return mul(matmul(matmul(x, this.down.value), this.up.value), this.scale);
+    return mul(product(product(x, this.down.value), this.up.value), this.scale);
   }
 
   /** Outputs `start` up to, without, `end` alone: [..., end - start]. */
   part(x: Tensor, start: number, end: number): Tensor {
-    return mul(matmul(matmul(x, this.down.value), slice(this.up.value, { start, end })), this.scale);
+    return mul(product(product(x, this.down.value), slice(this.up.value, { start, end })), this.scale);
   }
 }
 

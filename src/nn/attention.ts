@@ -20,6 +20,7 @@ import {
 } from '../tensor/index.js';
 import type { Linear } from './linear.js';
 import { type LowRankLinear, newLinear } from './low-rank.js';
+import { attend } from './precision.js';
 
 export interface CausalSelfAttentionOptions {
   readonly width: number;
@@ -117,7 +118,7 @@ export class CausalSelfAttention {
   see(heads: ProjectedHeads, { causal = true, carried }: SightOptions = {}, isLive?: Tensor): Tensor {
     const sight = { ...this.sight, causal };
     const { operands, length } = carried ? this.behind(heads, carried) : { operands: heads, length: heads.k.shape[1]! };
-    if (!isLive) return attention(operands, sight);
+    if (!isLive) return attend(operands, sight);
     return attention({ ...operands, keyLength: mul(cast(isLive, 'i32'), length) }, sight);
   }
 

@@ -1,6 +1,7 @@
 import { gelu, mul, relu, silu, split, square, type Tensor } from '../tensor/index.js';
 import type { Linear } from './linear.js';
 import { type LowRankLinear, newLinear } from './low-rank.js';
+import { keepingInput } from './precision.js';
 
 /**
  * - `gelu`: Hendrycks and Gimpel 2016;
@@ -35,7 +36,7 @@ export class FeedForward {
 
   /** [..., width] to the same */
   forward(x: Tensor): Tensor {
-    return this.down.forward(activate(this.activation, this.up.forward(x)));
+    return this.down.forward(keepingInput((inner) => activate(this.activation, inner), this.up.forward(x)));
   }
 }
 

@@ -14,5 +14,6 @@ export * from './mixture-of-experts.js';
 export * from './module.js';
 export * from './parameter.js';
 export * from './position-tables.js';
+export * from './precision.js';
 export * from './rms-norm.js';
 export * from './root-sum-norm.js';

@@ -1,5 +1,6 @@
 import { add, mean, mul, rsqrt, square, sub, type Tensor } from '../tensor/index.js';
 import { Parameter } from './parameter.js';
+import { keepingInput } from './precision.js';
 
 /** Under the root, so that a constant row does not divide by zero. */
 const epsilon = 1e-5;
@@ -16,6 +17,10 @@ export class LayerNorm {
 
   /** [..., width] to the same */
   forward(x: Tensor): Tensor {
+    return keepingInput((y) => this.normalise(y), x);
+  }
+
+  private normalise(x: Tensor): Tensor {
     const centered = sub(x, mean(x, { axes: [-1], keepDims: true }));
     const variance = mean(square(centered), { axes: [-1], keepDims: true }); // [..., 1]
     const scaled = mul(mul(centered, rsqrt(add(variance, epsilon))), this.weight.value);

@@ -1,6 +1,7 @@
-import { add, matmul, slice, type Tensor } from '../tensor/index.js';
+import { add, slice, type Tensor } from '../tensor/index.js';
 import type { Adapter } from './adapter.js';
 import { type Initializer, Parameter } from './parameter.js';
+import { product } from './precision.js';
 
 export interface LinearOptions {
   readonly inputs: number;
@@ -29,15 +30,15 @@ export class Linear {
 
   /** [..., inputs] to [..., outputs] */
   forward(x: Tensor): Tensor {
-    const product = matmul(x, this.weight.value);
-    const biased = this.bias ? add(product, this.bias.value) : product;
+    const result = product(x, this.weight.value);
+    const biased = this.bias ? add(result, this.bias.value) : result;
     return this.adapter ? add(biased, this.adapter.forward(x)) : biased;
   }
 
   /** Outputs `start` up to, without, `end` alone, for the cost of these: [..., end - start]. */
   part(x: Tensor, start: number, end: number): Tensor {
-    const product = matmul(x, slice(this.weight.value, { start, end }));
-    const biased = this.bias ? add(product, slice(this.bias.value, { start, end })) : product;
+    const result = product(x, slice(this.weight.value, { start, end }));
+    const biased = this.bias ? add(result, slice(this.bias.value, { start, end })) : result;
     return this.adapter ? add(biased, this.adapter.part(x, start, end)) : biased;
   }
 }

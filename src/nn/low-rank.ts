@@ -1,6 +1,7 @@
-import { add, matmul, slice, type Tensor } from '../tensor/index.js';
+import { add, slice, type Tensor } from '../tensor/index.js';
 import { Linear, type LinearOptions } from './linear.js';
 import { Parameter } from './parameter.js';
+import { product } from './precision.js';
 
 export interface LowRankOptions extends Omit<LinearOptions, 'initializer'> {
   readonly rank: number;
@@ -24,14 +25,14 @@ export class LowRankLinear {
 
   /** [..., inputs] to [..., outputs] */
   forward(x: Tensor): Tensor {
-    const product = matmul(matmul(x, this.down.value), this.up.value);
-    return this.bias ? add(product, this.bias.value) : product;
+    const result = product(product(x, this.down.value), this.up.value);
+    return this.bias ? add(result, this.bias.value) : result;
   }
 
   /** Outputs `start` up to, without, `end` alone: [..., end - start]. */
   part(x: Tensor, start: number, end: number): Tensor {
-    const product = matmul(matmul(x, this.down.value), slice(this.up.value, { start, end }));
-    return this.bias ? add(product, slice(this.bias.value, { start, end })) : product;
+    const result = product(product(x, this.down.value), slice(this.up.value, { start, end }));
+    return this.bias ? add(result, slice(this.bias.value, { start, end })) : result;
   }
 }
 

@@ -1,5 +1,6 @@
 import { add, mean, mul, rsqrt, square, type Tensor } from '../tensor/index.js';
 import { Parameter } from './parameter.js';
+import { keepingInput } from './precision.js';
 
 /** Under the root, so that a row of zeros does not divide by zero. */
 const epsilon = 1e-5;
@@ -14,6 +15,10 @@ export class RMSNorm {
 
   /** [..., width] to the same */
   forward(x: Tensor): Tensor {
+    return keepingInput((y) => this.normalise(y), x);
+  }
+
+  private normalise(x: Tensor): Tensor {
     const meanSquare = mean(square(x), { axes: [-1], keepDims: true }); // [..., 1]
     return mul(mul(x, rsqrt(add(meanSquare, epsilon))), this.weight.value);
   }

@@ -100,7 +100,12 @@ export interface TraceContext {
   readonly recomputed: boolean;
   readonly block: number;
   readonly extent?: Tensor;
+  /** What layers round their values to (see `withPrecision`); nothing where it is missing. */
+  readonly precision?: Precision;
 }
+
+/** How exactly layers compute: in float32, or in mixed precision with bf16 (see `withPrecision`). */
+export type Precision = 'float32' | 'bf16';
 
 let current: TraceContext | undefined;
 
@@ -141,3 +146,10 @@ export const scope = <R>(name: string, body: () => R): R => {
  * the rest is unspecified and must not be read. Memory is planned for the whole shape.
  */
 export const withExtent = <R>(extent: Tensor, body: () => R): R => withContext({ extent }, body);
+
+/**
+ * Sets the precision of the layers traced in `body`. Under `bf16` operands of their products and attentions are rounded to
+ * bf16, and what the backward pass needs of values between them is kept in bf16 (Micikevicius et al. 2018, Kalamkar et al.
+ * 2019). Sums, norms, residual streams and losses stay in float32, as do parameters and their gradients.
+ */
+export const withPrecision = <R>(precision: Precision, body: () => R): R => withContext({ precision }, body);

@@ -3,12 +3,14 @@ export {
   Graph,
   isTracing,
   type Node,
+  type Precision,
   scope,
   Tensor,
   type TraceContext,
   traceContext,
   withContext,
   withExtent,
+  withPrecision,
 } from './graph.js';
 export {
   apply,

@@ -1,4 +1,4 @@
-import { Linear, Parameter } from '../../nn/index.js';
+import { Linear, Parameter, product } from '../../nn/index.js';
 import {
   add,
   bitAnd,
@@ -7,7 +7,6 @@ import {
   constant,
   constantArray,
   expandDims,
-  matmul,
   mul,
   neg,
   reshape,
@@ -60,7 +59,7 @@ export class TiedHead {
 
   /** state [..., width] and embeddings [2^P, width] to node logits [..., 2^P - 1] */
   forward(state: Tensor, embeddings: Tensor): Tensor {
-    return add(matmul(state, nodeVectors(embeddings), { transposeB: true }), this.bias.value);
+    return add(product(state, nodeVectors(embeddings), { transposeB: true }), this.bias.value);
   }
 }
 

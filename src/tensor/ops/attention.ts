@@ -187,6 +187,17 @@ export const attentionWithLogSumExp = (
   return { o: o!, logSumExp: logSumExp! };
 };
 
+/** Gradients of attention from what `attentionWithLogSumExp` gave, and the cotangent of `o`: of q, k and v. */
+export const attentionGradient = (
+  { q, k, v, keyLength, queryOffset }: AttentionOperands,
+  { o, logSumExp, dO }: { readonly o: Tensor; readonly logSumExp: Tensor; readonly dO: Tensor },
+  options: AttentionOptions = {},
+): readonly Tensor[] => {
+  const extents = [keyLength, queryOffset].filter((extent) => extent !== undefined);
+  const attributes = attentionAttributes({ q, keyLength, queryOffset }, options);
+  return apply(attentionGradientOp, [q, k, v, o, logSumExp, dO, ...extents], attributes);
+};
+
 /** Scaled dot-product attention (Vaswani et al. 2017): [batch, queries, heads, headDim]. See `attentionWithLogSumExp`. */
 export const attention = (operands: AttentionOperands, options: AttentionOptions = {}): Tensor =>
   attentionWithLogSumExp(operands, options).o;
