@@ -36,6 +36,15 @@ export const typesSuite = (addon: NativeAddon): void => {
     }
   });
 
+  it('round to bf16 at its edges: infinities, the largest, the smallest, every NaN', async () => {
+    const bits = Uint32Array.of(0x7f800000, 0xff800000, 0x7f7fffff, 0x7f7f7fff, 0x00018000, 0x00008000, 0x80000000, 0x7f800001);
+    const slots = [full(f32, 0, 1, bits.length), full(bf16, 1, 1, bits.length)];
+    const arrays = [new Float32Array(bits.buffer), new Uint16Array(bits.length)];
+    const program = { rows: 1, cols: bits.length, slots, code: [{ op: 1, dst: 1, a: 0 }] };
+    const [, got] = await runRows(addon, arrays, program);
+    expect([...got!]).toEqual([0x7f80, 0xff80, 0x7f80, 0x7f7f, 0x0002, 0x0000, 0x8000, 0x7fc0]);
+  });
+
   it('convert between types: truncating, saturating, rounding to the nearest even bf16', async () => {
     const x = Float32Array.of(1.9, -1.9, 3e9, -3e9, Number.NaN, 0.5, 1.00390625, 1.01171875, 255.7, 300, -4);
     const cols = x.length;
