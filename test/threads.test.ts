@@ -14,19 +14,22 @@ describe('the number of threads', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it.each(['train.accumulation=1', 'train.accumulation=3'])('changes no bit of a run (%s)', async (setting) => {
-    const outcomes = [];
-    for (const threads of [1, 2, 4]) {
-      const name = `${setting.at(-1)}-on-${threads}`;
-      const settings = [`run.name=${name}`, `threads=${threads}`, 'train.steps=20', setting];
-      await train(await resolveConfig(join(folder, 'recipe.json'), settings));
-      outcomes.push(outcome(join(folder, 'runs', name)));
-    }
-    const [one, ...others] = outcomes;
-    for (const other of others) {
-      expect(other.metrics).toBe(one!.metrics);
-      expect(other.model.equals(one!.model)).toBe(true);
-      expect(other.optimizer.equals(one!.optimizer)).toBe(true);
-    }
-  });
+  it.each(['train.accumulation=1', 'train.accumulation=3', 'precision=bf16'])(
+    'changes no bit of a run (%s)',
+    async (setting) => {
+      const outcomes = [];
+      for (const threads of [1, 2, 4]) {
+        const name = `${setting.at(-1)}-on-${threads}`;
+        const settings = [`run.name=${name}`, `threads=${threads}`, 'train.steps=20', setting];
+        await train(await resolveConfig(join(folder, 'recipe.json'), settings));
+        outcomes.push(outcome(join(folder, 'runs', name)));
+      }
+      const [one, ...others] = outcomes;
+      for (const other of others) {
+        expect(other.metrics).toBe(one!.metrics);
+        expect(other.model.equals(one!.model)).toBe(true);
+        expect(other.optimizer.equals(one!.optimizer)).toBe(true);
+      }
+    },
+  );
 });

@@ -10,6 +10,7 @@ import { resume, train } from '../src/train/trainer.js';
 /** What of a configuration differs from a small run of 60 steps. */
 export interface Changes {
   readonly name: string;
+  readonly precision?: RunConfig['precision'];
   readonly model?: object;
   readonly train?: object;
   readonly data?: object;
@@ -31,6 +32,7 @@ export const trainingRoot = () => {
         run: { root, name },
         seed: 5,
         threads: 1,
+        ...(changes.precision && { precision: changes.precision }),
         data: { path: dataPath, ...changes.data },
         model: {
           preset: 'nano',

@@ -179,6 +179,10 @@ export const runConfigSchema = lazily(() => {
       .max(maxThreads)
       .optional()
       .describe('Native threads; default: all cores. Never changes a result.'),
+    precision: z
+      .enum(['float32', 'bf16'])
+      .default('float32')
+      .describe('Of training: float32, or bf16 for products, attention and what is kept of activations (less memory).'),
     data: dataSchema,
     model: modelConfigSchema().prefault({}),
     train: trainSchema.prefault({}),

@@ -11,7 +11,7 @@ import { measuredPeak } from './machine.js';
 import { trainedModel } from './model.js';
 import { stepPlanOf } from './plan.js';
 import { noLimit } from './spike.js';
-import { stepPrograms, trainStateTypes } from './step.js';
+import { stepOptions, stepPrograms, trainStateTypes } from './step.js';
 import { batchForm } from './stepper.js';
 
 /** A kernel call of a training step with the time to expect, and the measured one after a profile. */
@@ -49,7 +49,7 @@ export const explainStep = async (config: RunConfig, { profile = false } = {}): 
 
 const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Float64Array> => {
   const { accumulation, batchSize } = config.train;
-  const programs = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
+  const programs = stepPrograms(model, stepOptions(config));
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const width = model.config.contextLength + 1;
   const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);

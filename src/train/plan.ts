@@ -12,7 +12,7 @@ import { modelFlops } from './flops.js';
 import { horizonOf } from './learning-rate.js';
 import { measuredPeak } from './machine.js';
 import { trainedModel } from './model.js';
-import { stepPrograms, trainStateTypes } from './step.js';
+import { stepOptions, stepPrograms, trainStateTypes } from './step.js';
 import { batchForm } from './stepper.js';
 
 /** Time and memory of a run, before it starts. */
@@ -39,7 +39,7 @@ export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => s
 export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
   const { batchSize, accumulation } = config.train;
   const { contextLength, bitsPerPatch } = model.config;
-  const programs = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
+  const programs = stepPrograms(model, stepOptions(config));
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const plan = program.plan(
     { state: trainStateTypes(model, accumulation, config.train) },

@@ -2,12 +2,25 @@ import { type Compiled, compile } from '../compile/compile.js';
 import type { BitTransformer } from '../models/index.js';
 import { bind, joinParameters, splitParameterTypes } from '../nn/index.js';
 import { type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
-import { add, cast, constant, finite, guard, less, logicalNot, mul, type Tensor } from '../tensor/index.js';
+import {
+  add,
+  cast,
+  constant,
+  finite,
+  guard,
+  less,
+  logicalNot,
+  mul,
+  type Precision,
+  type Tensor,
+  withPrecision,
+} from '../tensor/index.js';
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
 import { isTensor, valueAndGrad } from '../transform/index.js';
 import { type BatchInputs, patchesOf } from './batch-inputs.js';
 import { type ClippingConfig, type ClippingState, clipGradients, clippingStateTypes } from './clipping.js';
+import type { RunConfig } from './config.js';
 import { type LossOptions, lossesOf } from './losses.js';
 import { type OptimizerConfig, stepOptimizer } from './optimizer.js';
 
@@ -82,7 +95,16 @@ export const spikeGuard = 'spike';
 
 export interface StepOptions extends OptimizerConfig, ClippingConfig, StreamConfig, LossOptions {
   readonly accumulation: number;
+  /** Of the model, float32 unless told; see `withPrecision`. */
+  readonly precision?: Precision;
 }
+
+/** What a configuration says of its steps. */
+export const stepOptions = ({ train, data, precision }: RunConfig): StepOptions => ({
+  ...train,
+  parity: data.parity,
+  precision,
+});
 
 export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
   const optimizer = stepOptimizer(model, options);
@@ -91,8 +113,9 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     const { seed, step, position } = inputs;
     const patches = patchesOf(inputs, model.bitsPerPatch);
     const window = state.stream && position && { position, carried: state.stream };
-    const { minimised, shown, expertUsage, carried } = bind(model, joinParameters(state), () =>
-      lossesOf(model, patches, { seed, step }, options, window),
+    const losses = () => lossesOf(model, patches, { seed, step }, options, window);
+    const { minimised, shown, expertUsage, carried } = withPrecision(options.precision ?? 'float32', () =>
+      bind(model, joinParameters(state), losses),
     );
     const told = { payloadLoss: shown, ...(expertUsage && { expertUsage }) };
     return [minimised, { told, goesOn: carried ? { stream: carried } : {} }] as const;

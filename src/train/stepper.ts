@@ -7,7 +7,7 @@ import { type BatchForm, batchInputs, stackedInputs } from './batch-inputs.js';
 import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { createUsageMean } from './expert-usage.js';
-import { type StepPrograms, spikeGuard, stepPrograms } from './step.js';
+import { type StepPrograms, spikeGuard, stepOptions, stepPrograms } from './step.js';
 
 /** What a step is told. */
 export interface StepOrder {
@@ -61,7 +61,7 @@ export const createStepper = (
   initial: State,
 ): Stepper => {
   const { accumulation } = config.train;
-  const programs: StepPrograms = stepPrograms(model, { ...config.train, accumulation, parity: config.data.parity });
+  const programs: StepPrograms = stepPrograms(model, stepOptions(config));
   const form = batchForm(model, config);
   let state = initial;
 
