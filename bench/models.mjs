@@ -30,7 +30,7 @@ export const peerSizes = ({ config }) => {
 const optimizer = { betas: [0.9, 0.99], epsilon: 1e-8, weightDecay: 0.1, clip: 1, accumulation: 1 };
 
 /** Programs of a whole step: loss, gradients, clipping, AdamW. */
-export const trainingPrograms = (model) => stepPrograms(model, optimizer);
+export const trainingPrograms = (model, options = {}) => stepPrograms(model, { ...optimizer, ...options });
 
 export const stepInputs = (model, batch, step) => ({
   patches: integers([batch, model.config.contextLength + 1], 2 ** model.config.bitsPerPatch),
@@ -50,8 +50,8 @@ export const initialState = async (model, { training }) => {
 };
 
 /** Bytes that loss and gradients of a step take besides the parameters and the gradients themselves. Computes nothing. */
-export const activationBytes = (model, batch) => {
-  const { gradients } = trainingPrograms(model);
+export const activationBytes = (model, batch, options = {}) => {
+  const { gradients } = trainingPrograms(model, options);
   return gradients.plan(trainStateTypes(model, 1), stepInputs(model, batch, 0)).arenaBytes;
 };
 

@@ -28,16 +28,29 @@ export const measure = async (bench, report) => {
   );
 };
 
-/** What a depth of 64 keeps for the backward pass next to one of 8: planned only, gradients of parameters left out. */
+/**
+ * What a depth of 64 keeps for the backward pass next to one of 8, and `precision: bf16` next to float32: planned only,
+ * gradients of parameters left out.
+ */
 const addDepths = (report, quick) => {
   const kinds = { plain: {}, reversible: { reversible: true }, recompute: { recompute: 'segment' } };
+  const planned = (of, layers, options, precision) => {
+    const model = newModel(8, { ...modelSize(quick), ...options, layers });
+    const nonet = activationBytes(model, batchSize(quick), { precision });
+    report.add({ of: `${of}, ${layers} layers`, metric: 'activation bytes', unit: 'B', nonet, better: 'less' });
+    return nonet;
+  };
   for (const [kind, options] of Object.entries(kinds)) {
-    const bytes = [8, 64].map((layers) => {
-      const nonet = activationBytes(newModel(8, { ...modelSize(quick), ...options, layers }), batchSize(quick));
-      report.add({ of: `${kind}, ${layers} layers`, metric: 'activation bytes', unit: 'B', nonet, better: 'less' });
-      return nonet;
+    const whole = [8, 64].map((layers) => planned(kind, layers, options, 'float32'));
+    report.add({ of: kind, metric: '64 layers over 8', unit: 'x', nonet: whole[1] / whole[0], better: 'less' });
+    const half = planned(`${kind}, bf16`, 8, options, 'bf16');
+    report.add({
+      of: `${kind}, 8 layers`,
+      metric: 'bf16 over float32',
+      unit: 'x',
+      nonet: half / whole[0],
+      better: 'less',
     });
-    report.add({ of: kind, metric: '64 layers over 8', unit: 'x', nonet: bytes[1] / bytes[0], better: 'less' });
   }
 };
 
