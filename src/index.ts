@@ -31,6 +31,7 @@ export {
   type Axes,
   customGradient,
   grad,
+  type RecomputeOptions,
   recompute,
   type VmapOptions,
   valueAndGrad,

@@ -44,11 +44,13 @@ describe('a run with precision bf16', () => {
     state.free();
   });
 
-  it.skipIf(defaultExecutor().name !== 'native')('is planned with less memory', () => {
-    const planned = (kind: 'float32' | 'bf16'): number => {
+  it.skipIf(defaultExecutor().name !== 'native')('is planned with less memory and as much work', () => {
+    const planned = (kind: 'float32' | 'bf16') => {
       const config = configOf({ name: 'plan', precision: kind, model: { contextLength: 256, layers: 8 } });
-      return stepPlan(trainedModel(config), config).activationBytes;
+      return stepPlan(trainedModel(config), config);
     };
-    expect(planned('bf16')).toBeLessThan(0.6 * planned('float32'));
+    const [whole, half] = [planned('float32'), planned('bf16')];
+    expect(half.activationBytes).toBeLessThan(0.6 * whole.activationBytes);
+    expect(half.flopsPerStep).toBe(whole.flopsPerStep);
   });
 });

@@ -124,3 +124,14 @@ describe('float32, the default', () => {
     expect([...ops].filter((name) => name === 'cast' || name === 'customCall')).toEqual([]);
   });
 });
+
+describe.skipIf(defaultExecutor().name !== 'native')('weights under bf16', () => {
+  it('are not kept as rounded, since they are there anyway', () => {
+    const [count, width] = [8, 128];
+    const weights = Array.from({ length: count }, (_, i) => randomArray([width, width], i));
+    const f = compile((ws: readonly Tensor[], x: Tensor) =>
+      grad((all: readonly Tensor[]) => sum(bf16(() => all.reduce((y, w) => product(y, w), x))))(ws),
+    );
+    expect(f.plan(weights, randomArray([4, width], 1)).arenaBytes).toBeLessThan((count - 1) * 2 * width * width);
+  });
+});

@@ -8,6 +8,7 @@ import {
   matmul,
   type Tensor,
   traceContext,
+  withContext,
 } from '../tensor/index.js';
 import { customGradient, recompute } from '../transform/index.js';
 
@@ -21,9 +22,12 @@ const isHalf = (): boolean => traceContext().precision === 'bf16';
 const half = (x: Tensor): Tensor => cast(x, 'bf16');
 const wide = (x: Tensor): Tensor => cast(x, 'f32');
 
-/** `matmul` of a layer. Under `bf16` its operands, and in the backward pass the cotangent and the gradients, are rounded. */
-export const product = (a: Tensor, b: Tensor, options: { transposeB?: boolean } = {}): Tensor =>
-  isHalf() ? matmul(half(a), half(b), options) : matmul(a, b, options);
+/**
+ * `matmul` of a layer's input and a weight. Under `bf16` both, and in the backward pass the cotangent and the gradients, are
+ * rounded. The input is kept so; the weight, which is there anyway, is rounded once more.
+ */
+export const product = (x: Tensor, weight: Tensor, options: { transposeB?: boolean } = {}): Tensor =>
+  isHalf() ? recompute((y, w) => [matmul(y!, half(w!), options)])(half(x), weight)[0]! : matmul(x, weight, options);
 
 /** `f(x)`. Under `bf16` the backward pass computes it again from `x` rounded, which is all of it that is kept. */
 export const keepingInput = (f: (x: Tensor) => Tensor, x: Tensor): Tensor =>
@@ -47,8 +51,11 @@ export const attend = (operands: AttentionOperands, options: AttentionOptions): 
     },
     ({ inputs, outputs: [o, logSumExp], cotangents: [dO] }) => {
       if (!dO) return [null, null, null];
+      const again = widened(inputs);
       const result = { o: wide(o!), logSumExp: logSumExp!, dO: wide(dO) };
-      return attentionGradient(widened(inputs), result, options).map(half);
+      // All else has not been computed before.
+      const gradients = withContext({ recomputed: false }, () => attentionGradient(again, result, options));
+      return gradients.map(half);
     },
   )(half(q), half(k), half(v));
   return wide(o!);
