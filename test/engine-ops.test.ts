@@ -329,7 +329,7 @@ const examples: Readonly<Record<string, Examples>> = {
         f32([batch, size(draw)], [-6, 0]),
         f32([batch], [0, 1]),
         f32(
-          [3],
+          [7],
           pick(draw, [
             [0, 0.001],
             [0.5, 0.9],

@@ -22,6 +22,7 @@ import {
 } from '../tensor/index.js';
 import { type FrameLayout, parityOf } from './frames.js';
 import { lookUp, nextUtf8, onlyUtf8, sampleBits } from './sampler.js';
+import { samplerSettingsType } from './sampling.js';
 
 /** What a batch of B texts carries from byte to byte. */
 interface DecodeState {
@@ -32,7 +33,7 @@ interface DecodeState {
   readonly pending: Tensor;
   /** i32 [B]: where in a character the text stands. */
   readonly utf8: Tensor;
-  /** f32 [3]: temperature, top-k, top-p. */
+  /** f32 [7], see `samplerSettings`. */
   readonly settings: Tensor;
 }
 
@@ -40,7 +41,7 @@ interface DecodeState {
 export const decodeStateTypes = (model: BitTransformer, batch: number): Tree<TensorType> => {
   const perRow: TensorType = { shape: [batch], dtype: 'i32' };
   const cache = model.cacheTypes(batch, model.config.contextLength);
-  return { cache, position: perRow, pending: perRow, utf8: perRow, settings: { shape: [3], dtype: 'f32' } };
+  return { cache, position: perRow, pending: perRow, utf8: perRow, settings: samplerSettingsType };
 };
 
 /** (state with parameters, decode state, { patches i32 [B, n], start i32 [B] }) -> { state }: fills the cache. */

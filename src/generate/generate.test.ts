@@ -63,6 +63,24 @@ describe.each([...new Set([reference.name, engine.name])])('generation on the %s
     }
     const free = await generate(flat.model, flat.state, { ...options, seed: 5 });
     expect(free.rows).not.toEqual(best.rows);
+    // A bound of one times the greatest probability leaves that byte alone, one that keeps all changes nothing.
+    const bound = { topAScale: 1, seed: 5 };
+    expect((await generate(flat.model, flat.state, { ...options, ...bound })).rows).toEqual(best.rows);
+    const spared = { ...bound, topK: 1, topP: 0.1, minProbability: 0 };
+    expect((await generate(flat.model, flat.state, { ...options, ...spared })).rows).toEqual(free.rows);
+  });
+
+  it('draws through all filters what a text draws alone, in any batch and call', async () => {
+    const filters = { temperature: 1.3, topP: 0.9, topK: 60, typicalMass: 0.8, minProbability: 0.02, topAScale: 0.1 };
+    const prompts = [bytes('one'), bytes('a longer prompt'), bytes('')];
+    const options = { ...filters, topAPower: 1.5, maxBytes: 12, seed: 7 };
+    const together = await generate(flat.model, flat.state, { ...options, prompts });
+    for (const [i, prompt] of prompts.entries()) {
+      const alone = await generate(flat.model, flat.state, { ...options, prompts: [prompt], bytesPerCall: 5 });
+      expect(alone.rows[0]).toEqual(together.rows[i]);
+    }
+    const free = await generate(flat.model, flat.state, { prompts, maxBytes: 12, seed: 7, temperature: 1.3 });
+    expect(free.rows).not.toEqual(together.rows);
   });
 
   it.each([2, 8])('keeps the text valid UTF-8 whatever the weights, with patches of %i bits', async (bitsPerPatch) => {
@@ -148,6 +166,7 @@ describe.each([...new Set([reference.name, engine.name])])('generation on the %s
 describe('generation', () => {
   const { model, state } = tiny({ bitsPerPatch: 8, contextLength: 64 });
   const options = { prompts: [bytes('a'), bytes('bc')], maxBytes: 40, seed: 11 };
+  const filters = { topP: 0.95, typicalMass: 0.9, topAScale: 0.05 };
 
   it('ends a row where a stop appears, also across two calls, and leaves the others alone', async () => {
     const free = await generate(model, state, options);
@@ -207,7 +226,7 @@ describe('generation', () => {
     const { addon } = engine as NativeExecutor;
     const texts = [1, 2, 3].map(async (threads) => {
       const made = tiny({ bitsPerPatch: 2, contextLength: 64 }, new NativeExecutor(addon, threads));
-      return (await generate(made.model, made.state, { ...options, maxBytes: 20 })).rows;
+      return (await generate(made.model, made.state, { ...options, ...filters, maxBytes: 20 })).rows;
     });
     const [one, ...others] = await Promise.all(texts);
     for (const other of others) expect(other).toEqual(one);

@@ -5,6 +5,7 @@ import type { BitTransformer } from '../models/index.js';
 import { decodeProgram, decodeStateTypes, prefillProgram } from './decode-program.js';
 import { type GenerateOptions, type GenerationPlan, planGeneration } from './prompts.js';
 import { type GeneratedRow, Row } from './row.js';
+import { samplerSettings } from './sampling.js';
 import { exactSlide, slideProgram } from './slide-program.js';
 
 export interface GenerateResult {
@@ -59,8 +60,8 @@ export const createGenerator = (model: BitTransformer): Generator => {
 
 /**
  * Continues prompts with bytes drawn from the model. `state` holds the parameters under `parameters.*` and is only read. Every
- * byte has its exact probability under the model whatever the patch size, so temperature, top-k and top-p mean the same for
- * all models. Same seed, same text: on any number of threads, in any batch, for any `bytesPerCall`.
+ * byte has its exact probability under the model whatever the patch size, so temperature and filters mean the same for all
+ * models. Same seed, same text: on any number of threads, in any batch, for any `bytesPerCall`.
  *
  * @throws NonetError `E_PROMPT` for a prompt or setting that cannot be served
  *
@@ -91,9 +92,8 @@ class Writing {
     private readonly plan: GenerationPlan,
     private readonly programs: Programs,
   ) {
-    const { temperature, topK, topP, prompts } = plan;
-    this.memory = State.create(state.executor, decodeStateTypes(model, prompts.length));
-    this.memory.write('settings', hostArray(Float32Array.of(temperature, topK, topP)));
+    this.memory = State.create(state.executor, decodeStateTypes(model, plan.prompts.length));
+    this.memory.write('settings', hostArray(samplerSettings(plan.sampling)));
     this.halts = model.config.act;
     this.chunk = Math.min(prefillChunk, model.config.contextLength);
   }

@@ -1,19 +1,15 @@
 import { encodeUtf8, firstInvalidUtf8 } from '../codec/index.js';
 import { NonetError } from '../core/errors.js';
 import type { BitTransformerConfig } from '../models/index.js';
+import type { Sampling } from '../tensor/index.js';
 import { type FrameLayout, frameLayout } from './frames.js';
+import { type SamplingOptions, samplingProblem, samplingWithDefaults } from './sampling.js';
 
-export interface GenerateOptions {
+export interface GenerateOptions extends SamplingOptions {
   /** Texts to go on from, a row each. An empty one starts behind a line break that is not printed. */
   readonly prompts: readonly Uint8Array[];
   /** Bytes to make for each row, at most. */
   readonly maxBytes: number;
-  /** Sharpness of the distribution over bytes: 1 (default) as the model says, 0 always the most probable byte. */
-  readonly temperature?: number;
-  /** Only the so many most probable bytes are possible; 0 (default): all. */
-  readonly topK?: number;
-  /** Only the most probable bytes that together reach this probability are possible; 1 (default): all. */
-  readonly topP?: number;
   /**
    * The text of a prompt depends on it and the seed alone, not on the batch or the number of threads. Copies of a prompt in
    * one batch draw with seed, seed + 1, ...
@@ -44,9 +40,7 @@ export interface GenerateOptions {
 export interface GenerationPlan {
   readonly prompts: readonly Uint8Array[];
   readonly maxBytes: number;
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
+  readonly sampling: Sampling;
   readonly seed: number;
   readonly stops: readonly Uint8Array[];
   readonly utf8: boolean;
@@ -65,12 +59,12 @@ export const planGeneration = (
   { bitsPerPatch, contextLength }: BitTransformerConfig,
   options: GenerateOptions,
 ): GenerationPlan => {
-  const { prompts, maxBytes, temperature = 1, topK = 0, topP = 1, seed = 0, bytesPerCall = 16, utf8 = false } = options;
+  const { prompts, maxBytes, seed = 0, bytesPerCall = 16, utf8 = false } = options;
   requireThat(prompts.length > 0, 'there are no prompts; give at least one, an empty one to start a new text');
   requireThat(isCount(maxBytes, 1), `maxBytes is ${maxBytes}; give a whole number from 1 on`);
-  requireThat(temperature >= 0 && Number.isFinite(temperature), `temperature is ${temperature}; give 0 or more`);
-  requireThat(isCount(topK, 0), `topK is ${topK}; give a whole number of bytes, or 0 for all of them`);
-  requireThat(topP > 0 && topP <= 1, `topP is ${topP}; give a share above 0 and up to 1`);
+  const sampling = samplingWithDefaults(options);
+  const problem = samplingProblem(sampling);
+  requireThat(problem === undefined, problem ?? '');
   requireThat(isCount(seed, 0), `seed is ${seed}; give a whole number from 0 on`);
   requireThat(isCount(bytesPerCall, 1), `bytesPerCall is ${bytesPerCall}; give a whole number from 1 on`);
   const stops = (options.stop ?? []).map((stop) => (typeof stop === 'string' ? encodeUtf8(stop) : stop));
@@ -90,9 +84,7 @@ export const planGeneration = (
   const settings = {
     prompts,
     maxBytes,
-    temperature,
-    topK,
-    topP,
+    sampling,
     seed,
     stops,
     utf8,

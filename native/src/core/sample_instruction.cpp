@@ -19,7 +19,7 @@ class Sample : public Instruction {
     out = reader.operand(3, "out");
     reader.check(logits, "logits", Access::read, 4, {{batch, stride}, {vocabulary, 1}});
     reader.check(uniform, "uniform", Access::read, 4, {{batch, 1}});
-    reader.check(settings, "settings", Access::read, 4, {{3, 1}});
+    reader.check(settings, "settings", Access::read, 4, {{sampleSettings, 1}});
     reader.check(out, "out", Access::write, 4, {{batch, 1}});
   }
 
@@ -27,7 +27,7 @@ class Sample : public Instruction {
 
   void run(Execution& execution) const override {
     const float* values = execution.at<float>(settings);
-    const SampleSettings chosen = {values[0], values[1], values[2]};
+    const SampleSettings chosen = {values[0], values[1], values[2], values[3], values[4], values[5], values[6]};
     execution.parallel(batch, 1, [&](long b, void* taskScratch) {
       execution.at<int32_t>(out)[b] = sampleToken(execution.at<float>(logits) + b * stride, vocabulary,
                                                   execution.at<float>(uniform)[b], chosen, taskScratch);

@@ -1,17 +1,16 @@
 import { type Command, Option } from 'commander';
 import { formatBytes, formatRate } from '../../core/format.js';
 import { maxThreads } from '../../core/threads.js';
+import type { SamplingOptions } from '../../generate/sampling.js';
 import { interruptible } from '../interrupt.js';
 import { type CliIo, colorsFor, printJson, warnOn } from '../io.js';
-import { decimal, repeatedText, wholeNumber } from '../parse.js';
+import { repeatedText, wholeNumber } from '../parse.js';
 import { type PromptSource, readPrompts } from '../prompts.js';
 import { generatedJson, generatedWriter } from '../render/generated.js';
+import { samplingOf, withSamplingOptions } from '../sampling-options.js';
 
-interface Options {
+interface Options extends Required<SamplingOptions> {
   readonly bytes: number;
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
   readonly seed: number;
   readonly stop?: readonly string[];
   readonly utf8?: boolean;
@@ -25,7 +24,7 @@ interface Options {
 /** `nonet generate`. */
 export const defineGenerate = (program: Command, io: CliIo): void => {
   const sources: PromptSource[] = [];
-  program
+  const command = program
     .command('generate')
     .summary('let a trained model write')
     .description(
@@ -48,20 +47,8 @@ export const defineGenerate = (program: Command, io: CliIo): void => {
       'the same as hexadecimal digits',
       (digits) => void sources.push({ kind: 'hex', digits }),
     )
-    .option('--bytes <N>', 'the most bytes to make', wholeNumber(1), 200)
-    .option(
-      '--temperature <T>',
-      'below 1: likelier bytes; 0: always the likeliest',
-      decimal('a number from 0 on', (t) => t >= 0),
-      0.8,
-    )
-    .option(
-      '--top-p <P>',
-      'only the likeliest bytes that make up this share of the probability',
-      decimal('a number above 0, at most 1', (p) => p > 0 && p <= 1),
-      1,
-    )
-    .option('--top-k <K>', 'only this many of the likeliest bytes; 0: all', wholeNumber(0), 0)
+    .option('--bytes <N>', 'the most bytes to make', wholeNumber(1), 200);
+  withSamplingOptions(command)
     .option('--seed <N>', 'another seed, another text', wholeNumber(0), 0)
     .option('--stop <TEXT>', 'end before this text; may be repeated', repeatedText)
     .option('--utf8', 'only bytes that keep the text valid UTF-8')
@@ -94,7 +81,7 @@ const runGenerate = async (
   const { loadRun } = await import('../../train/load.js');
   const { generate } = await import('../../generate/index.js');
   const { setThreads } = await import('../../compile/default-executor.js');
-  const { checkpoint, root, json, topP, topK, temperature, seed, parity, utf8 = false, stop = [] } = options;
+  const { checkpoint, root, json, seed, parity, utf8 = false, stop = [] } = options;
   const warn = warnOn(io);
   setThreads(options.threads);
   const { config, model, state } = await loadRun(run, { checkpoint, root, warn });
@@ -111,9 +98,7 @@ const runGenerate = async (
       generate(model, state, {
         prompts,
         maxBytes: options.bytes,
-        temperature,
-        topP,
-        topK,
+        ...samplingOf(options),
         seed,
         stop: [...stop],
         utf8,

@@ -81,6 +81,7 @@ export * from './reshape.js';
 export * from './rotary.js';
 export * from './run-length.js';
 export * from './sample.js';
+export { type Sampling, samplingKeys } from './sample-filters.js';
 export * from './select.js';
 export * from './slice.js';
 export * from './sort-by-group.js';

@@ -14,30 +14,35 @@ import {
 } from './define.js';
 import { foldInto, unfold } from './mapped.js';
 import { unrolled } from './one-example.js';
+import { firstLargest, keptBy, type Sampling, samplingKeys } from './sample-filters.js';
 
 export const sampleOp: Primitive<NoAttributes> = primitive<NoAttributes>({
   name: 'sample',
   summary:
-    'Draws an index (i32 [B]) from log-probabilities [B, V] with uniform [B]; settings: temperature, topK, topP.',
+    'Draws an index (i32 [B]) from log-probabilities [B, V] with uniform [B]; settings [7]: temperature, top-k and other filters.',
   operands: ['logProbabilities', 'uniform', 'settings'],
   kind: 'kernel',
   infer: (inputs, _, fail) => {
     const [logits, uniform, settings] = inputs as Three<TensorType>;
     for (const input of inputs) checkDType(input, ['f32'], 'operands', fail);
     const [batch, size] = logits.shape;
-    const fits = logits.shape.length === 2 && sameShape(uniform.shape, [batch!]) && sameShape(settings.shape, [3]);
-    if (!fits || size === 0) fail('expected logProbabilities [B, V], uniform [B] and settings [3]');
+    const fits =
+      logits.shape.length === 2 &&
+      sameShape(uniform.shape, [batch!]) &&
+      sameShape(settings.shape, [samplingKeys.length]);
+    if (!fits || size === 0) fail('expected logProbabilities [B, V], uniform [B] and settings [7]');
     return [{ shape: [batch!], dtype: 'i32' }];
   },
   gradient: noGradient,
   evaluate: (inputs, _, [output]) => {
     const [logits, uniform, settings] = inputs as Three<ReferenceArray>;
-    const [temperature, topK, topP] = settings.data as unknown as Three<number>;
+    const values = samplingKeys.map((key, i) => [key, settings.data[i]!] as const);
+    const chosen = Object.fromEntries(values) as unknown as Sampling;
     const size = logits.shape[1]!;
     const out = referenceZeros(output!);
     for (let row = 0; row < out.data.length; row++) {
       const own = logits.data.subarray(row * size, (row + 1) * size);
-      out.data[row] = pick(own, uniform.data[row]!, { temperature, topK, topP });
+      out.data[row] = pick(own, uniform.data[row]!, chosen);
     }
     return [out];
   },
@@ -52,44 +57,29 @@ export const sampleOp: Primitive<NoAttributes> = primitive<NoAttributes>({
 });
 
 /**
- * Draws one index per row of `logProbabilities` (f32 [B, V], -infinity never) by the numbers `uniform` (f32 [B], in
- * [0, 1)): i32 [B]. `settings` is f32 [3]: temperature (0 takes the greatest), top-k (0 keeps all), top-p (1 keeps all).
+ * Draws one index per row of `logProbabilities` (f32 [B, V], up to a constant of the row; -infinity never) by the numbers
+ * `uniform` (f32 [B], in [0, 1)): i32 [B]. `settings` is f32 [7], the numbers of a `Sampling` in the order of `samplingKeys`.
+ *
+ * A draw is the greatest of `logProbabilities / temperature + Gumbel noise` over what the filters keep (Maddison et al. 2014),
+ * which has the distribution p^(1/temperature) over these. One uniform number finds it: that distribution summed up in
+ * the order of the indices, and inverted.
  */
 export const sample = (logProbabilities: Tensor, uniform: Tensor, settings: Tensor): Tensor =>
   single(sampleOp, [logProbabilities, uniform, settings], {});
 
-interface Settings {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-}
-
-const pick = (logits: Float64Array, uniform: number, { temperature, topK, topP }: Settings): number => {
-  // By falling probability; of equal ones the lower index first.
-  const order = Array.from(logits.keys()).sort((a, b) =>
-    logits[b]! > logits[a]! ? 1 : logits[b] === logits[a] ? a - b : -1,
-  );
-  const greatest = order[0]!;
-  if (temperature === 0) return greatest;
-  const weight = (i: number): number => Math.exp((logits[i]! - logits[greatest]!) / temperature);
-  const total = (indices: readonly number[]): number => indices.reduce((sum, i) => sum + weight(i), 0);
-
-  const top = topK >= 1 ? order.slice(0, Math.trunc(topK)) : order;
-  const enough = topP * total(top);
-  let reached = 0;
-  const kept: number[] = [];
-  for (const i of top) {
-    if (kept.length > 0 && (reached >= enough || weight(i) === 0)) break;
-    kept.push(i);
-    reached += weight(i);
-  }
-
-  kept.sort((a, b) => a - b);
-  const target = uniform * total(kept);
+const pick = (logits: Float64Array, uniform: number, settings: Sampling): number => {
+  const kept = keptBy(logits, settings);
+  const greatest = firstLargest(logits, kept);
+  if (settings.temperature === 0) return greatest;
+  const weights = kept.map((i) => Math.exp((logits[i]! - logits[greatest]!) / settings.temperature));
+  const target = uniform * weights.reduce((sum, weight) => sum + weight, 0);
   let passed = 0;
-  for (const i of kept) {
-    passed += weight(i);
-    if (target < passed) return i;
+  let last = greatest;
+  for (const [at, i] of kept.entries()) {
+    if (weights[at] === 0) continue;
+    passed += weights[at]!;
+    last = i;
+    if (target < passed) break;
   }
-  return kept.at(-1)!;
+  return last;
 };

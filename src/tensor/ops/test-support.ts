@@ -168,7 +168,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     { operands: [x(2, 3, 2, 4), x(1, 3, 2), x(1, 3, 2)] },
     { operands: [x(2, 3, 1, 6), x(2, 3, 3), x(2, 3, 3)] },
   ],
-  sample: [{ operands: [f32(-5, 0, 3, 4), f32(0, 1, 3), f32(0.5, 0.9, 3)] }],
+  sample: [{ operands: [f32(-5, 0, 3, 4), f32(0, 1, 3), f32(0.5, 0.9, 7)] }],
   decodeRunLength: [
     // Ones are runs of one bit wherever a row begins.
     {
