@@ -26,6 +26,16 @@ export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/eval
 export { haltProbs } from './train/halt-probs.js';
 export { type LoadedRun, loadRun } from './train/load.js';
 export { planRun } from './train/plan.js';
+export {
+  resolveSweep,
+  type SweepChanges,
+  type SweepConfig,
+  type SweepParameter,
+  sweepSchema,
+} from './train/sweep/config.js';
+export { proposeTrial } from './train/sweep/propose.js';
+export type { Trial } from './train/sweep/store.js';
+export { type SweepResult, sweep } from './train/sweep/sweep.js';
 export { resume, type TrainOptions, type TrainResult, train } from './train/trainer.js';
 export {
   type Axes,

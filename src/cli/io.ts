@@ -8,10 +8,15 @@ export interface CliOutput {
   readonly columns?: number;
 }
 
+/** Where lines come from: a terminal, a pipe, a file, or a test. */
+export type CliInput = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+
 /** A command's surroundings. Results go to `out`, everything said beside them to `err`. */
 export interface CliIo {
   readonly out: CliOutput;
   readonly err: CliOutput;
+  /** Standard input unless given. */
+  readonly in?: CliInput;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 

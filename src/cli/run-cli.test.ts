@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { runInMemory, tinySettings } from './test-support.js';
+import { runCli } from './run-cli.js';
+import { memoryIo, runInMemory, tinySettings } from './test-support.js';
 
 const home = process.cwd();
 let folder = '';
@@ -22,7 +23,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const commands = ['quickstart', 'init', 'train', 'generate', 'evaluate', 'plan', 'config', 'runs', 'doctor'];
+const commands = 'quickstart init train generate prompt evaluate plan config runs sweep doctor'.split(' ');
 
 describe('help', () => {
   it('refuses a topic that there is not, and suggests the nearest', async () => {
@@ -179,6 +180,118 @@ describe('generate', () => {
   it('keeps to valid UTF-8 when told to', async () => {
     const { bytes } = await runInMemory(['generate', 'tiny', '--bytes', '60', '--utf8', '--temperature', '2']);
     expect(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes)).not.toThrow();
+  });
+});
+
+describe('generate with filters', () => {
+  it('hands every one of them on', async () => {
+    const argv = ['generate', 'tiny', '--bytes', '24', '--prompt', 'It', '--seed', '3', '--temperature', '1'];
+    const { bytes: free } = await runInMemory(argv);
+    const { bytes: greedy } = await runInMemory([...argv, '--temperature', '0']);
+    for (const filter of [
+      ['--top-k', '1'],
+      ['--top-p', '0.0001'],
+      ['--top-a-scale', '1'],
+    ]) {
+      expect((await runInMemory([...argv, ...filter])).bytes, filter.join(' ')).toEqual(greedy);
+      expect((await runInMemory([...argv, ...filter, '--min-probability', '0'])).bytes).toEqual(free);
+    }
+    const power = ['--top-a-scale', '1', '--top-a-power', '100'];
+    expect((await runInMemory([...argv, ...power])).bytes).toEqual(free);
+    expect((await runInMemory([...argv, '--typical-mass', '0.0001'])).bytes).not.toEqual(free);
+  });
+});
+
+describe('prompt', () => {
+  const talk = (input: string, ...argv: string[]) =>
+    runInMemory(['prompt', 'tiny', '--length', '12', ...argv], { input });
+  const write = async (prompt: string, ...argv: string[]) => {
+    const { bytes } = await runInMemory(['generate', 'tiny', '--bytes', '12', '--utf8', '--prompt', prompt, ...argv]);
+    return new TextDecoder().decode(bytes);
+  };
+
+  it('answers every line of a pipe, with what was said before as its context', async () => {
+    const first = await write('It ');
+    const second = await write(`It ${first}\nwas`, '--seed', '1');
+    const third = await write(`It ${first}\nwas${second}`, '--seed', '2');
+    const { code, out, err } = await talk('It \nwas\n\n');
+    expect([code, out, err]).toEqual([0, `${first}\n${second}\n${third}\n`, expect.stringMatching(/^warning: /)]);
+    expect(err.trimEnd().split('\n').length).toBeLessThanOrEqual(2);
+  });
+
+  it('takes commands, and says what is wrong with them', async () => {
+    const { code, out, err } = await talk(
+      '/temperature 0\n/length 5\nIt\n/reset\n/temperature hot\n/lengt 3\n/line-break on\n/quit now\n//x\n/settings\n/quit\nIt\n',
+    );
+    const greedy = ['--temperature', '0', '--bytes', '5'];
+    const ended = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
+    expect(out).toBe(ended(await write('It', ...greedy)) + ended(await write('/x\n', ...greedy)));
+    expect(code).toBe(0);
+    expect(err).toMatch(/^temperature is 0\nlength is 5$/m);
+    expect(err).toMatch(/^error: \/temperature hot: Expected a number from 0 on\.$/m);
+    expect(err).toMatch(/^error: there is no command \/lengt: did you mean \/length\?/m);
+    expect(err).toMatch(/^error: \/quit takes no value\.$/m);
+    expect(err).toMatch(/^ {2}line-break +on$/m);
+  });
+
+  it('explains itself, and ends with its input', async () => {
+    const { code, out, err } = await talk('/help');
+    expect([code, out]).toEqual([0, '']);
+    for (const name of ['temperature', 'top-k', 'typical-mass', 'min-probability', 'seed', 'length', 'reset', 'quit']) {
+      expect(err).toMatch(new RegExp(`^  /${name} `, 'm'));
+    }
+  });
+
+  it('stops an answer at Ctrl-C and takes the next line', async () => {
+    const listeners = process.listenerCount('SIGINT');
+    const { io, out } = memoryIo({ input: 'It\n/length 4\nIt\n' });
+    const write = (data: string | Uint8Array): unknown => {
+      if (out() === '') process.emit('SIGINT');
+      return io.out.write(data);
+    };
+    const code = await runCli(['prompt', 'tiny', '--length', '100000'], { ...io, out: { write } });
+    expect(code).toBe(0);
+    const [stopped, next] = out().split('\n');
+    expect(stopped!.length).toBeLessThan(100);
+    expect(next!.length).toBeLessThanOrEqual(4);
+    expect(process.listenerCount('SIGINT')).toBe(listeners);
+  });
+});
+
+describe('sweep', () => {
+  const file = (text: string) => writeFile('rates.yaml', `recipe: recipe.yaml\n${text}`);
+
+  it('trains runs and writes a table, the best one first', async () => {
+    await file('method: random\ntrials: 2\nparameters:\n  train.learningRate: { min: 0.0001, max: 0.1, scale: log }\n');
+    const { code, out, err } = await runInMemory(['sweep', 'rates.yaml', ...tinySettings]);
+    expect(code, err).toBe(0);
+    expect(err).toMatch(/^trial 1\/2: train\.learningRate 0\.\d+$/m);
+    expect(err).toMatch(/^trial 1\/2: \d\.\d{4} bits per byte, best .* about .* left$/m);
+    const lines = out.split('\n');
+    expect(lines[0]).toMatch(/^run +bits\/byte +time +train\.learningRate$/);
+    expect(Number(lines[1]!.split(/ +/)[1])).toBeLessThanOrEqual(Number(lines[2]!.split(/ +/)[1]));
+    expect(out).toMatch(/table: runs\/rates\/trials\.csv\nnext:\n {2}nonet evaluate rates-00[12]\n$/);
+    const again = await runInMemory(['sweep', 'rates.yaml', '--json', ...tinySettings]);
+    expect(JSON.parse(again.out)).toMatchObject({
+      interrupted: false,
+      trials: [{ status: 'done' }, { status: 'done' }],
+    });
+    expect(await runInMemory(['evaluate', 'rates-001'])).toMatchObject({ code: 0 });
+  });
+
+  it('fails where every trial does', async () => {
+    await file('name: hopeless\nparameters: { model.heads: { values: [3] } }\nmethod: grid\n');
+    const { code, out, err } = await runInMemory([
+      'sweep',
+      'rates.yaml',
+      ...tinySettings.filter((s) => !/heads/.test(s)),
+    ]);
+    expect([code, out]).toEqual([1, expect.stringMatching(/^hopeless-001 +failed/m)]);
+    expect(err).toMatch(/^error: all trials of hopeless failed; the first one: model: dModel 16 does not divide/m);
+  });
+
+  it('lists the keys of its file', async () => {
+    expect((await runInMemory(['sweep', '--keys'])).out).toMatch(/^tpe\.quantile\n {4}number above 0 and below 1/m);
   });
 });
 

@@ -8,8 +8,10 @@ import { defineGenerate } from './commands/generate.js';
 import { defineInit } from './commands/init.js';
 import { defineMerge } from './commands/merge.js';
 import { definePlan } from './commands/plan.js';
+import { definePrompt } from './commands/prompt.js';
 import { defineQuickstart } from './commands/quickstart.js';
 import { defineRuns } from './commands/runs.js';
+import { defineSweep } from './commands/sweep.js';
 import { defineTfRecord } from './commands/tfrecord.js';
 import { defineTrain } from './commands/train.js';
 import { type CliIo, widthOf } from './io.js';
@@ -51,12 +53,14 @@ const commands = [
   defineInit,
   defineTrain,
   defineGenerate,
+  definePrompt,
   defineEvaluate,
   definePlan,
   defineConfig,
   defineRuns,
   defineMerge,
   defineTfRecord,
+  defineSweep,
   defineDoctor,
 ];
 

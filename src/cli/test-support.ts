@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { CliIo } from './io.js';
 import { runCli } from './run-cli.js';
 
@@ -14,17 +15,19 @@ export interface MemoryIoOptions {
   readonly terminal?: boolean;
   readonly columns?: number;
   readonly env?: CliIo['env'];
+  /** What comes from a pipe. */
+  readonly input?: string;
 }
 
 /** An output that keeps everything. */
-export const memoryIo = ({ terminal = false, columns = 80, env = {} }: MemoryIoOptions = {}) => {
+export const memoryIo = ({ terminal = false, columns = 80, env = {}, input = '' }: MemoryIoOptions = {}) => {
   const written: { out: Buffer[]; err: Buffer[] } = { out: [], err: [] };
   const output = (name: 'out' | 'err') => ({
     isTTY: terminal,
     columns,
     write: (data: string | Uint8Array) => written[name].push(Buffer.from(data)),
   });
-  const io: CliIo = { out: output('out'), err: output('err'), env };
+  const io: CliIo = { out: output('out'), err: output('err'), env, in: Readable.from([input]) };
   return {
     io,
     bytes: (): Uint8Array => Uint8Array.from(Buffer.concat(written.out)),
