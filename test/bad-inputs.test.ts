@@ -9,6 +9,7 @@ import { checkpointCases } from './bad-inputs/checkpoints.js';
 import { commandCases, configCases } from './bad-inputs/commands.js';
 import { dataCases } from './bad-inputs/data.js';
 import { promptCases } from './bad-inputs/prompts.js';
+import { sweepCases } from './bad-inputs/sweeps.js';
 import { type BadInput, buildWorld, snapshot } from './bad-inputs/world.js';
 
 const home = process.cwd();
@@ -36,6 +37,7 @@ const groups: Readonly<Record<string, readonly BadInput[]>> = {
   'data and runs that cannot be': dataCases,
   'damaged checkpoints and runs': checkpointCases,
   'a wrong prompt': promptCases,
+  'a wrong sweep': sweepCases,
 };
 
 describe.each(Object.entries(groups))('%s', (_, cases) => {

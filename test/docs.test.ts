@@ -7,12 +7,17 @@ import { kernels } from '../src/compile/lower/instruction.js';
 import { opcodes } from '../src/compile/lower/opcodes.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const pages = ['README.md', 'docs/guide.md', 'docs/training.md', 'docs/transforms.md', 'docs/engine.md'].map(
-  (path) => ({
-    path,
-    text: readFileSync(join(root, path), 'utf8'),
-  }),
-);
+const pages = [
+  'README.md',
+  'docs/guide.md',
+  'docs/training.md',
+  'docs/sweeps.md',
+  'docs/transforms.md',
+  'docs/engine.md',
+].map((path) => ({
+  path,
+  text: readFileSync(join(root, path), 'utf8'),
+}));
 
 const inCode = (text: string): string[] => [...text.matchAll(/`([^`\n]+)`/g)].map((match) => match[1]!);
 

@@ -242,6 +242,26 @@ describe('prompt', () => {
     }
   });
 
+  it('is refused for a wrong run or setting', async () => {
+    expect(await runInMemory(['prompt', 'tinny'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/mean tiny\?/),
+    });
+    const settings = [
+      ['--length', '0'],
+      ['--typical-mass', '0'],
+      ['--min-probability', '2'],
+      ['--top-a-scale', 'x'],
+    ];
+    for (const setting of settings) {
+      expect(await talk('It\n', ...setting)).toMatchObject({
+        code: 2,
+        out: '',
+        err: expect.stringMatching(/Expected a /),
+      });
+    }
+  });
+
   it('stops an answer at Ctrl-C and takes the next line', async () => {
     const listeners = process.listenerCount('SIGINT');
     const { io, out } = memoryIo({ input: 'It\n/length 4\nIt\n' });
