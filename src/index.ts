@@ -47,4 +47,6 @@ export {
   valueAndGrad,
   vjp,
   vmap,
+  withSquare,
+  withSquaredGradients,
 } from './transform/index.js';

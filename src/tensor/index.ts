@@ -15,7 +15,6 @@ export {
 export {
   apply,
   type Cost,
-  type CotangentChannel,
   defineOp,
   type Examples,
   type Mapped,

@@ -8,11 +8,6 @@ export interface Cost {
   readonly bytes: number;
 }
 
-/** A second cotangent that travels along the backward pass, such as squared gradients. */
-export interface CotangentChannel {
-  readonly name: string;
-}
-
 /** An operand for many examples at once: stacked along `axis`, or one that all of them share, whose `axis` is null. */
 export interface Mapped {
   readonly tensor: Tensor;
@@ -53,14 +48,18 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   /** Plain evaluation in float64: the oracle that every kernel is compared with. */
   evaluate(inputs: readonly ReferenceArray[], attributes: A, outputs: readonly TensorType[]): readonly ReferenceArray[];
   cost?(inputs: readonly TensorType[], outputs: readonly TensorType[], attributes: A): Cost;
-  /** Index of the operand that is a parameter the op is linear in: the squared-gradient channel applies there. */
-  readonly linearIn?: number;
-  /** How a named cotangent channel passes the op; the default for an op with `linearIn` contracts squares. */
-  channel?(
-    channel: CotangentChannel,
-    node: Node & { attributes: A },
-    cotangents: readonly (Tensor | null)[],
-  ): readonly (Tensor | null)[];
+  /**
+   * Operands that the op is linear in, each on its own. For a parameter there the squared-gradient channel takes the op's
+   * gradient with the squares of the other operands and of the cotangents.
+   */
+  readonly linearIn?: number | readonly number[] | 'all';
+  /** What the channel takes instead of `gradient`: of ops with a coefficient of -1, whose square is 1. */
+  squaredGradient?(node: Node & { attributes: A }, squares: readonly (Tensor | null)[]): readonly (Tensor | null)[];
+  /**
+   * Number of examples that the gradient of an operand adds up. Unless told: the size of the first axis along which an
+   * elementwise op repeats the operand, else that of the first axis of the output.
+   */
+  examplesOf?(node: Node & { attributes: A }, operand: number): number;
   /** The same function from primitives: what a fused op is tested against and transformed as where it has no rule. */
   decompose?(inputs: readonly Tensor[], attributes: A): readonly Tensor[];
 }

@@ -1,12 +1,23 @@
 import { NonetError } from '../core/errors.js';
 import { type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
-import { add, cast, iota, less, reshape, select } from '../tensor/index.js';
+import { iota, less, mul, reshape, select } from '../tensor/index.js';
 import { describeType, isFloat } from '../tensor/types.js';
 import { latest, type Rebuilt, withRebuilt } from './rebuilt.js';
+import {
+  examplesOf,
+  inArithmetic,
+  isLinearIn,
+  type SquaredChannel,
+  squaredChannel,
+  squaredNode,
+  squareOf,
+  sumOf,
+} from './squares.js';
 
 /**
  * Reverse-mode differentiation over the nodes traced since `since`: cotangents of `outputs` to cotangents of `targets`
- * (null where an output does not depend on a target). Gradients are ordinary graph ops, so they nest.
+ * (null where an output does not depend on a target). Gradients are ordinary graph ops, so they nest. Those of parameters
+ * have squares with them where the pass carries these (see `SquaredChannel`).
  */
 export const backward = (
   outputs: readonly Tensor[],
@@ -19,13 +30,19 @@ export const backward = (
   const active = activeNodes(graph.nodes, targets, since, end);
   const flowing = new Map<Tensor, Tensor>();
   const rebuilt: Rebuilt = new Map();
-  const accumulate = (tensor: Tensor, cotangent: Tensor): void => {
-    const before = flowing.get(tensor);
-    flowing.set(tensor, before ? inArithmetic(cotangent, (more) => add(cast(before, more.dtype), more)) : cotangent);
+  const channel = squaredChannel();
+  const squares = new Map<Tensor, Tensor>();
+  const addTo = (flow: Map<Tensor, Tensor>, tensor: Tensor, term: Tensor): void => {
+    const before = flow.get(tensor);
+    flow.set(tensor, before ? sumOf(before, term) : term);
+  };
+  const accumulate = (tensor: Tensor, cotangent: Tensor, square: (channel: SquaredChannel) => Tensor): void => {
+    addTo(flowing, tensor, cotangent);
+    if (channel?.isParameter(tensor, graph.nodes)) addTo(squares, tensor, square(channel));
   };
   outputs.forEach((output, i) => {
     const cotangent = cotangents[i];
-    if (cotangent) accumulate(output, cotangent);
+    if (cotangent) accumulate(output, cotangent, () => channel!.of(cotangent));
   });
 
   for (let id = end - 1; id >= since; id--) {
@@ -34,15 +51,34 @@ export const backward = (
     const own = node.outputs.map((output) => flowing.get(output) ?? null);
     if (own.every((cotangent) => cotangent === null)) continue;
     withContext({ scope: node.scope, extent: undefined }, () => {
-      const results = withRebuilt(rebuilt, () => gradientUnder(node.extent, latestOf(node), own));
-      node.inputs.forEach((input, i) => {
-        const cotangent = results[i];
-        if (cotangent && isFloat(input.dtype)) accumulate(input, cotangent);
+      withRebuilt(rebuilt, () => {
+        const results = gradientUnder(node.extent, latestOf(node), own);
+        node.inputs.forEach((input, i) => {
+          const cotangent = results[i];
+          if (!cotangent || !isFloat(input.dtype)) return;
+          accumulate(input, cotangent, () => {
+            if (node.op.name === 'customCall') return channel!.of(cotangent);
+            if (!isLinearIn(node, i)) return squareOf(cotangent);
+            // Values made of parameters alone have no examples: what flows to them flows on.
+            const isOfParameters = channel!.isParameter(node.outputs[0]!, graph.nodes);
+            const flow = isOfParameters ? node.outputs.map((output) => squares.get(output) ?? null) : own;
+            const square = gradientUnder(node.extent, latestOf(node), flow, (whole, live) =>
+              gradientOf(squaredNode(whole, i), isOfParameters ? live : live.map(squared)),
+            )[i]!;
+            return isOfParameters ? square : inArithmetic(square, (x) => mul(x, examplesOf(node, i)));
+          });
+        });
       });
     });
   }
-  return targets.map((target) => flowing.get(target) ?? null);
+  return targets.map((target) => {
+    const cotangent = flowing.get(target) ?? null;
+    const square = squares.get(target);
+    return cotangent && square ? channel!.attach(cotangent, square) : cotangent;
+  });
 };
+
+const squared = (cotangent: Tensor | null): Tensor | null => cotangent && squareOf(cotangent);
 
 /** Nodes through which a target reaches something; the others need no gradient. */
 const activeNodes = (nodes: readonly Node[], targets: readonly Tensor[], since: number, end: number): Set<Node> => {
@@ -67,15 +103,20 @@ const latestOf = (node: Node): Node =>
  * The gradient of a node whose rows beyond the extent hold anything. Gradients add up over all rows, so that the dead ones
  * count as ones without a cotangent: every rule, being linear in the cotangents, makes zeros of them.
  */
-const gradientUnder = (extent: Tensor | undefined, node: Node, cotangents: readonly (Tensor | null)[]) => {
+const gradientUnder = (
+  extent: Tensor | undefined,
+  node: Node,
+  cotangents: readonly (Tensor | null)[],
+  rule: typeof gradientOf = gradientOf,
+): readonly (Tensor | null)[] => {
   // The nodes inside of a custom call are bounded themselves.
-  if (!extent || node.op.name === 'customCall') return gradientOf(node, cotangents);
+  if (!extent || node.op.name === 'customCall') return rule(node, cotangents);
   const live = (value: Tensor, otherwise: number, like = value): Tensor =>
     isBoundedBy(extent, like) ? liveRows(extent, value, otherwise) : value;
   const ones = (tensor: Tensor): Tensor => live(tensor, 1);
   const whole = { ...node, inputs: node.inputs.map(ones), outputs: node.outputs.map(ones) };
   const flow = cotangents.map((cotangent, i) => cotangent && live(cotangent, 0, node.outputs[i]!));
-  return gradientOf(whole, flow);
+  return rule(whole, flow);
 };
 
 /** Whether a value was computed under the extent. Views compute nothing: they are as whole as what they show. */
@@ -92,10 +133,6 @@ const liveRows = (extent: Tensor, x: Tensor, otherwise: number): Tensor => {
   const live = less(reshape(iota(rows), [rows, ...rest.map(() => 1)]), extent);
   return inArithmetic(x, (values) => select(live, values, otherwise));
 };
-
-/** bf16 is a type of storage: what is computed with it is computed in f32 and rounded back. */
-const inArithmetic = (x: Tensor, compute: (x: Tensor) => Tensor): Tensor =>
-  x.dtype === 'bf16' ? cast(compute(cast(x, 'f32')), 'bf16') : compute(x);
 
 const gradientOf = (node: Node, cotangents: readonly (Tensor | null)[]): readonly (Tensor | null)[] => {
   if (node.op.gradient) {

@@ -7,6 +7,7 @@ export {
   recompute,
   vjp,
 } from './custom.js';
-export { grad, isTensor, valueAndGrad } from './grad.js';
+export { grad, isTensor, valueAndGrad, withSquaredGradients } from './grad.js';
 export { type Branch, couple, reversible, type Streams, uncouple } from './reversible.js';
+export { sumOfCotangents, withSquare } from './squares.js';
 export { type Axes, type VmapOptions, vmap } from './vmap.js';

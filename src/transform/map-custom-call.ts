@@ -4,6 +4,7 @@ import { apply, type Examples, type Mapped } from '../tensor/op.js';
 import { atAxis } from '../tensor/ops/mapped.js';
 import { type BackwardContext, type Cotangents, customCall, type Rule } from './custom.js';
 import type { Replayed } from './replay.js';
+import { squaredChannel } from './squares.js';
 
 /** Has a rule trace for one example and replayed for all, with what is mapped besides its operands. */
 type ReplayRule = (
@@ -42,8 +43,13 @@ export const mapCustomCall = (
       ],
       known,
     );
-    const towards = (operand: Mapped, cotangent: Tensor | null | undefined): Tensor | null =>
-      cotangent ? gathered(mappedOf(cotangent), operand, examples) : null;
+    const channel = squaredChannel();
+    const towards = (operand: Mapped, cotangent: Tensor | null | undefined): Tensor | null => {
+      if (!cotangent) return null;
+      const own = gathered(mappedOf(cotangent), operand, examples);
+      const square = channel?.find(cotangent);
+      return square ? channel!.attach(own, gathered(mappedOf(square), operand, examples)) : own;
+    };
     const rebuilt = result.rebuilt?.map((copy, i) => {
       const { axis } = inputs[i]!;
       return axis === null ? given[i]! : atAxis(mappedOf(copy), axis, examples);
@@ -65,12 +71,12 @@ export const mapCustomCall = (
   return outputs.map((tensor, i) => ({ ...results[i]!, tensor }));
 };
 
-/** Every tensor that a rule returned. */
-export const tensorsOf = ({ inputs, captured, rebuilt = [] }: Cotangents): Tensor[] => [
-  ...inputs.filter((cotangent) => cotangent !== null),
-  ...(captured?.values() ?? []),
-  ...rebuilt,
-];
+/** Every tensor that a rule returned, squares of cotangents included. */
+export const tensorsOf = ({ inputs, captured, rebuilt = [] }: Cotangents): Tensor[] => {
+  const cotangents = [...inputs.filter((cotangent) => cotangent !== null), ...(captured?.values() ?? [])];
+  const channel = squaredChannel();
+  return [...cotangents, ...cotangents.flatMap((cotangent) => channel?.find(cotangent) ?? []), ...rebuilt];
+};
 
 /** Inputs, outputs and the cotangents that are there, as a rule takes them. */
 const splitOperands = (

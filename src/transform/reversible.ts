@@ -2,6 +2,7 @@ import { type Tensor, traceContext, withContext } from '../tensor/graph.js';
 import { add, sub } from '../tensor/index.js';
 import { callRegion } from './custom.js';
 import { type Cotangents, copyRegion, pullRegion, type Region, traceRegion } from './region.js';
+import { sumOfCotangents } from './squares.js';
 
 /** One side of a coupling: what is added to one stream, made from the other. Keeps shape and dtype. */
 export type Branch = (x: Tensor) => Tensor;
@@ -63,7 +64,7 @@ const pullBranch = (region: Region, x: Tensor, dy: Tensor | null, now: ReadonlyM
   });
 };
 
-const sumOf = (a: Tensor | null, b: Tensor | null): Tensor | null => (a && b ? add(a, b) : (a ?? b));
+const sumOf = (a: Tensor | null, b: Tensor | null): Tensor | null => (a && b ? sumOfCotangents(a, b) : (a ?? b));
 
 const sumOfMaps = (...maps: Cotangents['captured'][]): ReadonlyMap<Tensor, Tensor> => {
   const sums = new Map<Tensor, Tensor>();

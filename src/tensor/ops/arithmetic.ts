@@ -10,10 +10,14 @@ export const negOp = elementwise({
   dtypes: numbers,
   compute: (x) => -x,
   gradient: gradientRule((dy) => [neg(dy)]),
+  linearIn: 0,
+  squaredGradient: gradientRule((dy) => [dy]),
 });
 
 /** `-x` */
 export const neg = unaryFunction(negOp);
+
+const sumRule = gradientRule((dy, node) => node.inputs.map((operand) => flowTo(operand, () => dy)));
 
 export const addOp = elementwise({
   name: 'add',
@@ -21,7 +25,8 @@ export const addOp = elementwise({
   operands: ['a', 'b'],
   dtypes: numbers,
   compute: (a, b) => a + b,
-  gradient: gradientRule((dy, node) => node.inputs.map((operand) => flowTo(operand, () => dy))),
+  gradient: sumRule,
+  linearIn: [0, 1],
 });
 
 /** `a + b` */
@@ -37,6 +42,8 @@ export const subOp = elementwise({
     const [a, b] = node.inputs as Two<Tensor>;
     return [flowTo(a, () => dy), flowTo(b, () => neg(dy))];
   }),
+  linearIn: [0, 1],
+  squaredGradient: sumRule,
 });
 
 /** `a - b` */
@@ -53,6 +60,7 @@ export const mulOp = elementwise({
     const [a, b] = node.inputs as Two<Tensor>;
     return [flowTo(a, () => mul(dy, b)), flowTo(b, () => mul(dy, a))];
   }),
+  linearIn: [0, 1],
 });
 
 /** `a * b`, element by element. */
@@ -69,6 +77,7 @@ export const divOp = elementwise({
     const quotient = node.outputs[0]!;
     return [flowTo(a, () => div(dy, b)), flowTo(b, () => neg(mul(div(dy, b), quotient)))];
   }),
+  linearIn: 0,
 });
 
 /** `a / b`, element by element. */

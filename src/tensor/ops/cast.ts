@@ -11,6 +11,7 @@ export const castOp = primitive<Attributes>({
   operands: ['x'],
   attributeNames: ['dtype'],
   kind: 'elementwise',
+  linearIn: 0,
   infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
   gradient: gradientRule<Attributes>((dy, { inputs: [x] }) => [isFloat(x!.dtype) ? cast(dy, x!.dtype) : null]),
   evaluate: ([x], { dtype }, [output]) => [reference(output!, x!.data.map(converter(x!.dtype, dtype)))],

@@ -27,6 +27,7 @@ export const concatOp: Primitive<ConcatAttributes> = primitive<ConcatAttributes>
   operands: ['parts...'],
   attributeNames: ['axis'],
   kind: 'move',
+  linearIn: 'all',
   infer: (inputs, { axis }, fail) => {
     const [first, ...others] = inputs;
     if (!first || !(axis in first.shape)) return fail(`there must be a part, and axis ${axis} in it`);
@@ -79,6 +80,7 @@ export const splitOp: Primitive<SplitAttributes> = primitive<SplitAttributes>({
   operands: ['x'],
   attributeNames: ['sizes', 'axis'],
   kind: 'view',
+  linearIn: 0,
   infer: ([x], { sizes, axis }, fail) => {
     const whole = sizes.every((size) => Number.isInteger(size) && size >= 0);
     if (!whole || sizes.reduce((sum, size) => sum + size, 0) !== x!.shape[axis]) {

@@ -32,13 +32,15 @@ export interface ElementwiseSpec {
   /** Absent: no gradient flows, or that of `decompose` does. */
   readonly gradient?: Primitive<NoAttributes>['gradient'];
   readonly decompose?: (inputs: readonly Tensor[]) => readonly Tensor[];
+  readonly linearIn?: Primitive<NoAttributes>['linearIn'];
+  readonly squaredGradient?: Primitive<NoAttributes>['squaredGradient'];
   /** Model FLOPs per element, 1 unless told. */
   readonly flops?: number;
 }
 
 /** An op that computes each element from the elements at the same place, after broadcasting. */
 export const elementwise = (spec: ElementwiseSpec): Primitive<NoAttributes> => {
-  const { name, summary, operands, dtypes, compute, decompose } = spec;
+  const { name, summary, operands, dtypes, compute, decompose, linearIn, squaredGradient } = spec;
   const gradient = spec.gradient ?? (decompose ? undefined : noGradient);
   const op: Primitive<NoAttributes> = primitive<NoAttributes>({
     name,
@@ -53,6 +55,8 @@ export const elementwise = (spec: ElementwiseSpec): Primitive<NoAttributes> => {
     },
     ...(gradient ? { gradient } : {}),
     ...(decompose ? { decompose } : {}),
+    ...(linearIn !== undefined ? { linearIn } : {}),
+    ...(squaredGradient ? { squaredGradient } : {}),
     evaluate: (inputs, _, [output]) => {
       const integer = inputs[0]!.dtype === 'i32' ? spec.computeInteger : undefined;
       return [mapElements(inputs, output!, integer ?? compute)];

@@ -39,6 +39,7 @@ export const gatherOp = primitive<NoAttributes>({
   operands: ['table', 'index'],
   kind: 'move',
   linearIn: 0,
+  examplesOf: ({ inputs: [, index] }) => index!.shape[0] ?? 1,
   infer: (inputs, _, fail) => {
     const [table, index] = inputs as Two<TensorType>;
     if (table.shape.length !== 2) fail('the table must be [rows, columns]');
@@ -101,6 +102,7 @@ export const scatterAddOp = primitive<ScatterAttributes>({
   operands: ['index', 'updates'],
   attributeNames: ['rows'],
   kind: 'kernel',
+  linearIn: 1,
   infer: (inputs, { rows }, fail) => {
     const [index, updates] = inputs as Two<TensorType>;
     checkDType(index, ['i32'], 'the index', fail);

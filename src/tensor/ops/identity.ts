@@ -9,6 +9,7 @@ export const aliasOp = primitive<NoAttributes>({
   kind: 'view',
   infer: (inputs) => inputs,
   gradient: gradientRule((dy) => [dy]),
+  linearIn: 0,
   batch: sameAxes((x) => alias(x)),
   evaluate: (inputs) => inputs,
   cost: freeCost,

@@ -33,7 +33,12 @@ export const matmulOp = primitive<Attributes>({
   operands: ['a', 'b'],
   attributeNames: ['transposeA', 'transposeB'],
   kind: 'kernel',
-  linearIn: 1,
+  linearIn: [0, 1],
+  // Rows of a for a matrix on the right, also where there is one for each leading index; columns of b for one on the left.
+  examplesOf: ({ inputs: [a, b], outputs: [c] }, operand) => {
+    if (operand === 1) return c!.shape[b!.shape.length - 2]!;
+    return (a!.shape.length === 2 ? c!.shape.at(-1) : c!.shape[0])!;
+  },
   infer: (inputs, { transposeA, transposeB }, fail) => {
     const [a, b] = inputs as Two<TensorType>;
     for (const operand of inputs) checkDType(operand, [...floats, 'bf16'], 'operands', fail);

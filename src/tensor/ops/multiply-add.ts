@@ -15,6 +15,7 @@ export const multiplyAddOp = elementwise({
     const [a, b, c] = node.inputs as Three<Tensor>;
     return [flowTo(a, () => mul(dy, b)), flowTo(b, () => mul(dy, a)), flowTo(c, () => dy)];
   }),
+  linearIn: [0, 1, 2],
   decompose: (inputs) => {
     const [a, b, c] = inputs as Three<Tensor>;
     return [add(mul(a, b), c)];

@@ -13,6 +13,7 @@ export const reshapeOp = primitive<Attributes>({
   operands: ['x'],
   attributeNames: ['shape'],
   kind: 'view',
+  linearIn: 0,
   infer: (inputs, { shape }, fail) => {
     const [x] = inputs as One<(typeof inputs)[number]>;
     const whole = shape.every((size) => Number.isInteger(size) && size >= 0);

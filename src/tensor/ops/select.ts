@@ -18,6 +18,7 @@ export const selectOp: Primitive<NoAttributes> = primitive<NoAttributes>({
   summary: '`a` where the condition holds, else `b`.',
   operands: ['condition', 'a', 'b'],
   kind: 'elementwise',
+  linearIn: [1, 2],
   infer: (inputs, _, fail) => {
     const [condition, a, b] = inputs as Three<(typeof inputs)[number]>;
     if (condition.dtype !== 'bool') fail('the condition must be bool; compare or cast() it');

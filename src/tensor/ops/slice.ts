@@ -24,6 +24,7 @@ export const sliceOp: Primitive<SliceAttributes> = primitive<SliceAttributes>({
   operands: ['x'],
   attributeNames: ['axis', 'start', 'end'],
   kind: 'view',
+  linearIn: 0,
   infer: ([x], { axis, start, end }, fail) => {
     const whole = Number.isInteger(start) && Number.isInteger(end);
     if (!whole || !(axis in x!.shape) || start < 0 || end < start || end > x!.shape[axis]!) {
@@ -70,6 +71,7 @@ export const padOp: Primitive<PadAttributes> = primitive<PadAttributes>({
   operands: ['x'],
   attributeNames: ['axis', 'before', 'after'],
   kind: 'move',
+  linearIn: 0,
   infer: ([x], { axis, before, after }, fail) => {
     const whole = [before, after].every((count) => Number.isInteger(count) && count >= 0);
     if (!whole || !(axis in x!.shape)) fail(`${before} and ${after} must be counts of zeros around axis ${axis}`);

@@ -21,6 +21,7 @@ export const sumOp = primitive<ReduceAttributes>({
   operands: ['x'],
   attributeNames: ['axes', 'keepDims'],
   kind: 'reduction',
+  linearIn: 0,
   infer: ([x], attributes, fail) => [inferReduction(x!, attributes, isFloat(x!.dtype), fail)],
   gradient: gradientRule<ReduceAttributes>((dy, { inputs: [x], attributes: { axes } }) => [
     broadcastTo(reshape(dy, reducedShape(x!.shape, axes, true)), x!.shape),
@@ -53,6 +54,7 @@ export const broadcastToOp = primitive<BroadcastAttributes>({
   operands: ['x'],
   attributeNames: ['shape'],
   kind: 'elementwise',
+  linearIn: 0,
   infer: ([x], { shape }, fail) => {
     const met = broadcastShapes([x!.shape, shape]);
     if (!met || !sameShape(met, shape)) fail(`the operand does not repeat to [${shape.join(', ')}]`);

@@ -27,6 +27,7 @@ export const takeAlongOp = primitive<NoAttributes>({
   summary: 'Elements of each row: x [..., C] at index [..., P] gives [..., P].',
   operands: ['x', 'index'],
   kind: 'kernel',
+  linearIn: 0,
   infer: (inputs, _, fail) => {
     const [x, index] = inputs as Two<TensorType>;
     checkDType(x, floats, 'x', fail);
@@ -70,6 +71,7 @@ export const putAlongOp = primitive<PutAttributes>({
   operands: ['index', 'updates'],
   attributeNames: ['columns'],
   kind: 'kernel',
+  linearIn: 1,
   infer: (inputs, { columns }, fail) => {
     const [index, updates] = inputs as Two<TensorType>;
     checkDType(index, ['i32'], 'the index', fail);

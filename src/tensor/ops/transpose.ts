@@ -21,6 +21,7 @@ export const transposeOp = primitive<Attributes>({
   operands: ['x'],
   attributeNames: ['permutation'],
   kind: 'move',
+  linearIn: 0,
   infer: (inputs, { permutation }, fail) => {
     const [x] = inputs as One<(typeof inputs)[number]>;
     const complete = x.shape.every((_, axis) => permutation.includes(axis));
