@@ -29,6 +29,21 @@ describe('clipping in a run', () => {
     expect(byValue.filter((x) => x > 0.00099).length).toBeGreaterThan(10);
   });
 
+  it("bounds each tensor's gradient by the norm of its weights", async () => {
+    const moved = await firstStep('by weight', { clipKind: 'weight', clipRatio: 0.01 });
+    const { model: before } = await loadCheckpoint(join(root, 'by weight', 'checkpoints', 'step-0'));
+    let [start, bounded] = [0, 0];
+    for (const { data } of before) {
+      const norm = Math.hypot(...Array.from(data, Number));
+      const step = Math.hypot(...moved.slice(start, start + data.length));
+      start += data.length;
+      const bound = 0.01 * Math.max(norm, 1e-3);
+      expect(step).toBeLessThan(bound * 1.001 + 1e-7);
+      if (step > bound * 0.999) bounded++;
+    }
+    expect(bounded).toBeGreaterThan(1);
+  });
+
   it('keeps the running norm of adaptive clipping when a run goes on', async () => {
     const keys = { clipKind: 'adaptive', clipFactor: 1.02, clipBeta: 0.8, steps: 16, evaluateEvery: 7 };
     const rows = await expectSameInParts({ name: 'adaptive', model, train: keys }, [7, 14]);

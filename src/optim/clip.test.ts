@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { HostArray } from '../compile/host-array.js';
 import { f32, run } from '../nn/test-support.js';
 import type { Tensor, Tree } from '../tensor/index.js';
-import { clipByGlobalNorm, clipByRunningNorm, clipByValue, type RunningNorm } from './clip.js';
+import { clipByGlobalNorm, clipByRunningNorm, clipByValue, clipByWeightNorm, type RunningNorm } from './clip.js';
 
 describe('clipByGlobalNorm', () => {
   const tree = { a: f32([3, 0], [2]), b: { c: f32([0, 4], [1, 2]) } };
@@ -33,6 +33,30 @@ describe('clipByValue', () => {
     const result = await run((t: Tree<Tensor>) => ({ ...clipByValue(t, 1) }), tree);
     expect([...result.tree.a.data, ...result.tree.b.data]).toEqual([1, -0.5, 0, -1]);
     expect(result.norm.item()).toBeCloseTo(Math.hypot(3, 0.5, 4), 6);
+  });
+});
+
+describe('clipByWeightNorm', () => {
+  it('bounds each tensor by its own weights, and squares by their own norm', async () => {
+    const weights = { large: f32([3, 4]), tiny: f32([1e-6, 0]), calm: f32([3, 4]) };
+    const gradients = { large: f32([0, 10]), tiny: f32([1, 0]), calm: f32([0.01, 0.02]) };
+    const squares = { large: f32([200, 200]), tiny: f32([0, 0]), calm: f32([1e-3, 0]) };
+    const result = await run(
+      (p: Tree<Tensor>, g: Tree<Tensor>, s: Tree<Tensor>) => ({
+        ...clipByWeightNorm({ gradients: g, squares: s }, p, 0.1),
+      }),
+      weights,
+      gradients,
+      squares,
+    );
+    // |w| = 5 and 1e-3 at least.
+    expect([...result.tree.large.data]).toEqual([0, expect.closeTo(0.5, 7)]);
+    expect([...result.tree.tiny.data]).toEqual([expect.closeTo(1e-4, 10), 0]);
+    expect([...result.tree.calm.data]).toEqual([...gradients.calm.data]);
+    // sqrt(400) = 20, so 0.5 / 20 once.
+    expect([...result.squares.large.data]).toEqual([expect.closeTo(5, 6), expect.closeTo(5, 6)]);
+    expect([...result.squares.tiny.data, ...result.squares.calm.data]).toEqual([0, 0, squares.calm.data[0], 0]);
+    expect(result.norm.item()).toBeCloseTo(Math.hypot(10, 1, 0.01, 0.02), 5);
   });
 });
 

@@ -34,12 +34,17 @@ export interface Clipped {
   readonly norm: Tensor;
 }
 
+/** A tree that was scaled as a whole. */
+export interface Scaled extends Clipped {
+  readonly factor: Tensor;
+}
+
 /** Scales a tree so that its norm is at most `maxNorm`: by `min(1, maxNorm / (norm + 1e-6))`, as PyTorch does. */
-export const clipByGlobalNorm = (tree: Tree<Tensor>, maxNorm: number | Tensor): Clipped => {
+export const clipByGlobalNorm = (tree: Tree<Tensor>, maxNorm: number | Tensor): Scaled => {
   const norm = globalNorm(tree);
   const factor = minimum(div(maxNorm, add(norm, 1e-6)), 1);
   const clipped = treeMap<Tensor, Tensor>(tree, isTensor, (leaf, path) => scope(path, () => mul(leaf, factor)));
-  return { tree: clipped, norm };
+  return { tree: clipped, norm, factor };
 };
 
 /** Brings every number of a tree into -most ... most. */
@@ -47,6 +52,38 @@ export const clipByValue = (tree: Tree<Tensor>, most: number): Clipped => ({
   tree: treeMap<Tensor, Tensor>(tree, isTensor, (leaf, path) => scope(path, () => clamp(leaf, -most, most))),
   norm: globalNorm(tree),
 });
+
+/**
+ * Adaptive gradient clipping (Brock et al. 2021), a tensor at a time: the norm of a gradient is at most `ratio` times that of
+ * its weights,
+ *
+ *     g = g min(1, ratio max(|w|, 1e-3) / max(|g|, 1e-16))
+ *
+ * with Frobenius norms in float64. Of the squared-gradient channel the norm is `sqrt(sum(squares))`, and the squares are
+ * multiplied by the factor that follows from it, once, as the public Olmax project does.
+ */
+export const clipByWeightNorm = (
+  { gradients, squares }: { readonly gradients: Tree<Tensor>; readonly squares?: Tree<Tensor> },
+  parameters: Tree<Tensor>,
+  ratio: number,
+): Clipped & { squares?: Tree<Tensor> } => {
+  const weights = new Map(treeLeaves<Tensor>(parameters, isTensor).map(({ path, value }) => [path, wideNorm(value)]));
+  const scaled = (tree: Tree<Tensor>, normOf: (leaf: Tensor) => Tensor): Tree<Tensor> =>
+    treeMap<Tensor, Tensor>(tree, isTensor, (leaf, path) =>
+      scope(path, () => {
+        const bound = mul(maximum(weights.get(path)!, 1e-3), ratio);
+        const factor = minimum(div(bound, maximum(normOf(leaf), 1e-16)), 1);
+        return cast(mul(cast(leaf, 'f64'), factor), leaf.dtype);
+      }),
+    );
+  return {
+    tree: scaled(gradients, wideNorm),
+    norm: globalNorm(gradients),
+    ...(squares && { squares: scaled(squares, (leaf) => sqrt(sum(cast(leaf, 'f64')))) }),
+  };
+};
+
+const wideNorm = (x: Tensor): Tensor => sqrt(sum(square(cast(x, 'f64'))));
 
 /** A running mean of gradient norms is `sum / weight`: both fade alike, so it is right from the first norm on. */
 export interface RunningNorm<L> {
@@ -79,7 +116,7 @@ export const clipByRunningNorm = (
   tree: Tree<Tensor>,
   { sum: total, weight }: RunningNorm<Tensor>,
   { factor, beta }: RunningNormSettings,
-): Clipped & { running: RunningNorm<Tensor> } => {
+): Scaled & { running: RunningNorm<Tensor> } => {
   // No division by zero, not even where its result is not taken: the search for the first NaN would find it.
   const usual = div(total, maximum(weight, Number.EPSILON));
   const bound = select(less(0, weight), mul(usual, factor), largest);

@@ -21,14 +21,22 @@ export const optimizerKeys = (z: typeof Z) => ({
   relativeStep: z.boolean().default(false).describe("Whether adafactor's steps are shares of the size of a tensor."),
   weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
   clipKind: z
-    .enum(['norm', 'value', 'adaptive'])
+    .enum(['norm', 'value', 'adaptive', 'weight'])
     .default('norm')
-    .describe('What bounds a gradient: its global norm, each of its numbers, or the norms of the gradients before.'),
+    .describe(
+      'What bounds a gradient: its global norm, each of its numbers, the norms of the gradients before, or, for each ' +
+        'tensor, the norm of its weights.',
+    ),
   clip: z
     .number()
     .positive()
     .default(1)
     .describe('Largest global norm (norm) or largest number (value) of a gradient.'),
   clipFactor: z.number().gt(1).default(2).describe('Largest norm over the running mean of the norms (adaptive).'),
+  clipRatio: z
+    .number()
+    .positive()
+    .default(0.001)
+    .describe("Largest norm of a tensor's gradient over that of its weights (weight)."),
   clipBeta: z.number().min(0).lt(1).default(0.98).describe('Share of that running mean that stays at each step.'),
 });

@@ -133,7 +133,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     inputs: Omit<StepInputs, keyof BatchInputs<Tensor>>,
   ) => {
     const { clip, ...kept } = state.optimizer ?? {};
-    const { tree, norm, state: clipping } = clipGradients(gradients, { clip }, options);
+    const { tree, norm, state: clipping } = clipGradients({ gradients }, state.parameters, { clip }, options);
     // NaN or infinity ends the program here: nothing donated has been written yet.
     guard(logicalNot(finite(add(norm, cast(loss, norm.dtype)))), 'not-finite');
     if (inputs.lossLimit) guard(less(inputs.lossLimit, loss), spikeGuard);
