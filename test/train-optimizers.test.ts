@@ -12,6 +12,7 @@ const optimizers: [name: string, settings: object, kept: string[]][] = [
   ['lion', { learningRate: 2e-3 }, ['momentum']],
   ['adaptiveLion', { learningRate: 2e-3 }, ['momentum', 'gradientNorm']],
   ['adafactor', { learningRate: 2e-2, weightDecay: 0 }, ['rows', 'columns', 'second']],
+  ['tgAdam', { learningRate: 5e-3, accumulation: 2, batchSize: 8 }, ['first', 'second', 'squares']],
   ['sgd', { learningRate: 0.5, momentum: 0.9, weightDecay: 0 }, ['momentum']],
 ];
 

@@ -1,6 +1,8 @@
 import { nest } from '../compile/trace.js';
+import { NonetError } from '../core/errors.js';
 import {
   cast,
+  type DType,
   pow,
   reshape,
   sub,
@@ -25,16 +27,20 @@ export interface TensorToUpdate {
   readonly path: string;
   readonly parameter: Tensor;
   readonly gradient: Tensor;
+  /** Mean of the squared gradients of single examples; for optimizers that take it. */
+  readonly squares?: Tensor;
   readonly kept: Readonly<Record<string, Tensor>>;
 }
 
-export type UpdatedTensor = Omit<TensorToUpdate, 'gradient'>;
+export type UpdatedTensor = Omit<TensorToUpdate, 'gradient' | 'squares'>;
 
 /**
  * An optimizer as two pure functions: what it keeps, and how it updates. Both see all parameters at once, since a step may
  * depend on more than its own tensor. What is kept starts as zeros.
  */
 export interface Optimizer {
+  /** Whether it needs the squares that `withSquaredGradients` gives. */
+  readonly takesSquares?: boolean;
   /** Types of what is kept about a parameter, by name; the names may depend on the parameter. */
   readonly keeps: (path: string, type: TensorType) => Readonly<Record<string, TensorType>>;
   /** One result for each tensor, in any order. */
@@ -48,6 +54,8 @@ export type OptimizerState<L> = { readonly [name: string]: Tree<L> };
 export interface OptimizerTrees {
   readonly parameters: Tree<Tensor>;
   readonly gradients: Tree<Tensor>;
+  /** See `withSquaredGradients`; of an optimizer that takes them. */
+  readonly squares?: Tree<Tensor>;
   readonly state: OptimizerState<Tensor>;
 }
 
@@ -64,7 +72,7 @@ export const optimizerStateTypes = (optimizer: Optimizer, parameters: Tree<Tenso
 };
 
 /**
- * One update of all parameters.
+ * One update of all parameters. Throws `E_TRACE` where the optimizer takes squares and there are none.
  *
  * @example
  * const optimizer = optimizerOf({ kind: 'lion', weightDecay: 0.1 }, parameterRules(model));
@@ -75,12 +83,18 @@ export const updateParameters = (
   trees: OptimizerTrees,
   inputs: UpdateInputs,
 ): { parameters: Tree<Tensor>; state: OptimizerState<Tensor> } => {
+  if (optimizer.takesSquares && !trees.squares) {
+    const advice = 'differentiate with withSquaredGradients and pass its third result as `squares`';
+    throw new NonetError('E_TRACE', `the optimizer needs the squared gradients of examples: ${advice}`);
+  }
   const gradients = byPath(trees.gradients);
+  const squares = trees.squares && byPath(trees.squares);
   const kept = Object.entries(trees.state).map(([name, tree]) => [name, byPath(tree)] as const);
   const tensors = treeLeaves<Tensor>(trees.parameters, isTensor).map(({ path, value }) => ({
     path,
     parameter: value,
     gradient: gradients.get(path)!,
+    ...(squares && { squares: squares.get(path)! }),
     kept: Object.fromEntries(kept.flatMap(([name, all]) => (all.has(path) ? [[name, all.get(path)!] as const] : []))),
   }));
   const updated = new Map(optimizer.update(tensors, inputs).map((tensor) => [tensor.path, tensor]));
@@ -92,9 +106,11 @@ export const updateParameters = (
   return { parameters: pick(trees.parameters, ({ parameter }) => parameter), state: Object.fromEntries(state) };
 };
 
-/** `1 - beta^step` as f32. In f32 the difference would keep only four digits of a beta near 1 in the first steps. */
-export const biasCorrection = (beta: number, step: Tensor): Tensor =>
-  cast(sub(1, pow(beta, cast(reshape(step, []), 'f64'))), 'f32');
+/**
+ * `1 - beta^step`, computed in f64: in f32 the difference would keep only four digits of a beta near 1 in the first steps.
+ */
+export const biasCorrection = (beta: number, step: Tensor, dtype: DType = 'f32'): Tensor =>
+  cast(sub(1, pow(beta, cast(reshape(step, []), 'f64'))), dtype);
 
 const byPath = (tree: Tree<Tensor>): Map<string, Tensor> =>
   new Map(treeLeaves<Tensor>(tree, isTensor).map(({ path, value }) => [path, value]));

@@ -6,6 +6,7 @@ import { type MuonSettings, muon } from './muon.js';
 import type { Optimizer } from './optimizer.js';
 import type { TensorRules } from './parameter-rules.js';
 import { type SgdSettings, sgd } from './sgd.js';
+import { type TgAdamSettings, tgAdam } from './tg-adam.js';
 
 export type OptimizerSettings =
   | ({ readonly kind: 'adamw' } & AdamWSettings)
@@ -13,6 +14,7 @@ export type OptimizerSettings =
   | ({ readonly kind: 'lion' } & LionSettings)
   | ({ readonly kind: 'adaptiveLion' } & AdaptiveLionSettings)
   | ({ readonly kind: 'adafactor' } & AdafactorSettings)
+  | ({ readonly kind: 'tgAdam' } & TgAdamSettings)
   | ({ readonly kind: 'sgd' } & SgdSettings);
 
 /** The optimizer of that kind; see the function of its name for the formula. */
@@ -28,6 +30,8 @@ export const optimizerOf = (settings: OptimizerSettings, rules: TensorRules = {}
       return adaptiveLion(settings, rules);
     case 'adafactor':
       return adafactor(settings, rules);
+    case 'tgAdam':
+      return tgAdam(settings, rules);
     case 'sgd':
       return sgd(settings, rules);
   }

@@ -27,6 +27,14 @@ describe('schedules', () => {
     expect(all[6]).toBeCloseTo(0.01 + 0.99 * 0.5, 12);
   });
 
+  it('exponential takes the same share away at each step, from the first on', () => {
+    const all = rates({ kind: 'exponential', learningRate: 1, warmupSteps: 3, rateDecay: 0.1 }, 6);
+    const wanted = [0.25, 0.5, 0.75, 1, 1, 1].map((rate, i) => rate * 0.9 ** i);
+    all.forEach((rate, i) => {
+      expect(rate).toBeCloseTo(wanted[i]!, 12);
+    });
+  });
+
   it('cosineRestarts falls from the peak to the minimum again and again, each cycle longer', () => {
     const schedule = { kind: 'cosineRestarts', learningRate: 1, minLearningRate: 0.2, warmupSteps: 1 } as const;
     const all = rates({ ...schedule, period: 4, multiplier: 2 }, 30);

@@ -43,6 +43,12 @@ export interface LinearSchedule extends Omit<CosineSchedule, 'kind'> {
   readonly kind: 'linear';
 }
 
+export interface ExponentialSchedule extends Omit<ConstantSchedule, 'kind'> {
+  readonly kind: 'exponential';
+  /** Share of the rate that each step takes away, 3e-6 unless told. */
+  readonly rateDecay?: number;
+}
+
 export interface ProgressivePlateauSchedule extends Omit<CosineSchedule, 'kind'>, PlateauSettings {
   readonly kind: 'progressivePlateau';
 }
@@ -51,6 +57,7 @@ export type Schedule =
   | ConstantSchedule
   | CosineSchedule
   | CosineRestartsSchedule
+  | ExponentialSchedule
   | LinearSchedule
   | OneCycleSchedule
   | ProgressivePlateauSchedule;
@@ -72,6 +79,8 @@ export const learningRateAt = (
       return cosineRate(schedule, step, totalSteps);
     case 'cosineRestarts':
       return cosineRestartsRate(schedule, step, totalSteps);
+    case 'exponential':
+      return exponentialRate(schedule, step);
     case 'linear':
       return linearRate(schedule, step, totalSteps);
     case 'oneCycle':
@@ -119,6 +128,12 @@ export const cosineRestartsRate = (
   }
   return fallingCosine(learningRate, minLearningRate, passed / length);
 };
+
+/** The constant rate, warm-up included, times `(1 - rateDecay)^step`: the law of the public Olmax project. */
+export const exponentialRate = (
+  { rateDecay = 3e-6, ...schedule }: Omit<ExponentialSchedule, 'kind'>,
+  step: number,
+): number => constantRate(schedule, step) * (1 - rateDecay) ** step;
 
 /** After the warm-up a straight line to `min` at step T: `learningRate + (min - learningRate) (step - W) / (T - W)`. */
 export const linearRate = (

@@ -11,7 +11,7 @@ export interface Plain {
 
 export type PlainUpdate = (
   values: Plain,
-  at: { name: string; shape: Shape; gradient: number[]; lr: number; t: number },
+  at: { name: string; shape: Shape; gradient: number[]; squares: number[]; lr: number; t: number },
 ) => Plain;
 
 /** A wide, a tall and a zero matrix and a vector. */
@@ -31,6 +31,18 @@ const gradientsAt = (t: number): Record<string, HostArray> =>
     ]),
   );
 
+/** Squared gradients of examples, for optimizers that take them: not those of the gradients. */
+const squaresAt = (t: number): Record<string, HostArray> =>
+  Object.fromEntries(
+    Object.entries(gradientsAt(t + 100)).map(([name, { data, shape }]) => [
+      name,
+      f32(
+        Array.from(data, (x) => Math.fround(Number(x) ** 2)),
+        shape,
+      ),
+    ]),
+  );
+
 export interface Difference {
   /** `step 3, tall` */
   readonly where: string;
@@ -47,7 +59,7 @@ export const tenUpdates = async (
   plain: (
     tensors: Map<string, Plain>,
     gradients: Map<string, number[]>,
-    at: { lr: number; t: number },
+    at: { squares: Map<string, number[]>; lr: number; t: number },
   ) => Map<string, Plain>,
 ): Promise<Difference[]> => {
   const types = optimizerStateTypes(optimizer, start);
@@ -65,21 +77,21 @@ export const tenUpdates = async (
   for (let t = 1; t <= 10; t++) {
     const lr = 0.01 * t;
     const gradients = gradientsAt(t);
+    const squares = squaresAt(t);
     const next = await run(
       (
-        given: { parameters: Tree<Tensor>; state: Record<string, Tree<Tensor>>; gradients: Tree<Tensor> },
+        given: Record<'parameters' | 'gradients' | 'squares', Tree<Tensor>> & { state: Record<string, Tree<Tensor>> },
         rate,
         step,
       ) => ({
         ...updateParameters(optimizer, given, { learningRate: rate, step }),
       }),
-      { ...trees, gradients } as never,
+      { ...trees, gradients, squares } as never,
       lr,
       i32([t], []),
     );
     trees = next;
-    const byName = new Map(Object.entries(gradients).map(([name, { data }]) => [name, [...data] as number[]]));
-    values = plain(values, byName, { lr, t });
+    values = plain(values, numbersOf(gradients), { squares: numbersOf(squares), lr, t });
     for (const [name, { parameter, kept }] of values) {
       differences.push({ where: `step ${t}, ${name}`, error: error(next.parameters[name].data, parameter) });
       for (const [key, numbers] of Object.entries(kept)) {
@@ -94,14 +106,23 @@ export const tenUpdates = async (
 export const tenUpdatesEach = (optimizer: Optimizer, plain: PlainUpdate): Promise<Difference[]> =>
   tenUpdates(
     optimizer,
-    (tensors, gradients, at) =>
+    (tensors, gradients, { squares, ...at }) =>
       new Map(
         [...tensors].map(([name, values]) => [
           name,
-          plain(values, { name, shape: start[name]!.shape, gradient: gradients.get(name)!, ...at }),
+          plain(values, {
+            name,
+            shape: start[name]!.shape,
+            gradient: gradients.get(name)!,
+            squares: squares.get(name)!,
+            ...at,
+          }),
         ]),
       ),
   );
+
+const numbersOf = (arrays: Record<string, HostArray>): Map<string, number[]> =>
+  new Map(Object.entries(arrays).map(([name, { data }]) => [name, Array.from(data, Number)]));
 
 export const worst = (differences: readonly Difference[]): Difference =>
   differences.reduce((a, b) => (b.error > a.error || Number.isNaN(b.error) ? b : a));

@@ -10,6 +10,8 @@ const scheduleOf = (config: RunConfig): Schedule => {
     case 'cosine':
     case 'linear':
       return { kind, learningRate, minLearningRate, warmupSteps };
+    case 'exponential':
+      return { kind, learningRate, warmupSteps, rateDecay: config.train.rateDecay };
     case 'cosineRestarts':
       return { kind, learningRate, minLearningRate, warmupSteps, period: restartPeriod, multiplier };
     case 'oneCycle':

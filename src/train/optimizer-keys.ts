@@ -3,7 +3,7 @@ import type { z as Z } from 'zod';
 /** The keys under `train` that say how a step is made of a gradient. */
 export const optimizerKeys = (z: typeof Z) => ({
   optimizer: z
-    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd'])
+    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd', 'tgAdam'])
     .default('adamw')
     .describe('What turns gradients into steps; each wants a learning rate of its own, see the guide.'),
   betas: z
@@ -18,8 +18,26 @@ export const optimizerKeys = (z: typeof Z) => ({
     .positive()
     .default(20)
     .describe("Learning rate of muon's matrices over train.learningRate, which AdamW takes for the rest."),
+  tgBetas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.97, 0.997, 0.999])
+    .describe('Decay rates of the averages of tgAdam: of gradients, their squares, and the squares of examples.'),
+  momentumKind: z
+    .enum(['debiased', 'ema', 'heavyball', 'nesterov'])
+    .default('debiased')
+    .describe('How tgAdam averages gradients.'),
+  stateType: z.enum(['f32', 'f64', 'bf16']).default('f32').describe('What tgAdam stores its averages as.'),
   relativeStep: z.boolean().default(false).describe("Whether adafactor's steps are shares of the size of a tensor."),
-  weightDecay: z.number().min(0).default(0.1).describe('Decoupled weight decay, on matrices only.'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe('Decoupled weight decay, on matrices only unless train.decayNames says where.'),
+  decayNames: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('Parameters that decay, by a whole part of their path: embedding, blocks.0, feedForward.up.weight.'),
   clipKind: z
     .enum(['norm', 'value', 'adaptive', 'weight'])
     .default('norm')

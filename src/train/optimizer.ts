@@ -1,18 +1,51 @@
+import { NonetError } from '../core/errors.js';
+import { nearest } from '../core/nearest.js';
 import type { BitTransformer } from '../models/index.js';
-import { type Optimizer, type OptimizerSettings, optimizerOf, parameterRules } from '../optim/index.js';
+import { parametersOf } from '../nn/index.js';
+import {
+  type Optimizer,
+  type OptimizerSettings,
+  optimizerOf,
+  parameterRules,
+  type TensorRules,
+} from '../optim/index.js';
 import type { RunConfig } from './config.js';
 
 /** The keys under `train` that an optimizer step follows; what is left out has the default of AdamW. */
 export type OptimizerConfig = Partial<
   Pick<
     RunConfig['train'],
-    'optimizer' | 'betas' | 'epsilon' | 'momentum' | 'nesterov' | 'muonRate' | 'relativeStep' | 'weightDecay'
+    | 'optimizer'
+    | 'betas'
+    | 'epsilon'
+    | 'momentum'
+    | 'nesterov'
+    | 'muonRate'
+    | 'relativeStep'
+    | 'tgBetas'
+    | 'momentumKind'
+    | 'stateType'
+    | 'weightDecay'
+    | 'decayNames'
   >
 >;
 
-/** The optimizer of a configuration for the parameters of a model. */
+/** The optimizer of a configuration for the parameters of a model. Throws `E_CONFIG` for a name to decay that none has. */
 export const stepOptimizer = (model: BitTransformer, config: OptimizerConfig): Optimizer =>
-  optimizerOf(settingsOf(config), parameterRules(model));
+  optimizerOf(settingsOf(config), { ...parameterRules(model), ...decayRule(model, config) });
+
+const decayRule = (model: BitTransformer, { decayNames }: OptimizerConfig): TensorRules | undefined => {
+  if (!decayNames) return undefined;
+  const names = (path: string, name: string): boolean => `.${path}.`.includes(`.${name}.`);
+  const paths = parametersOf(model).map(({ path }) => path);
+  for (const name of decayNames) {
+    if (paths.some((path) => names(path, name))) continue;
+    const meant = nearest(name, new Set(paths.flatMap((path) => [path, ...path.split('.')])));
+    const advice = meant ? `; did you mean ${meant}?` : `; it has ${paths.slice(0, 3).join(', ')}, ...`;
+    throw new NonetError('E_CONFIG', `train.decayNames: the model has no parameter named ${name}${advice}`, { name });
+  }
+  return { decayMask: (path) => decayNames.some((name) => names(path, name)) };
+};
 
 const settingsOf = (config: OptimizerConfig): OptimizerSettings => {
   const { optimizer: kind = 'adamw', betas, epsilon, momentum, nesterov, relativeStep, weightDecay } = config;
@@ -26,6 +59,14 @@ const settingsOf = (config: OptimizerConfig): OptimizerSettings => {
       return { kind, betas, weightDecay };
     case 'adafactor':
       return { kind, relativeStep, weightDecay };
+    case 'tgAdam':
+      return {
+        kind,
+        betas: config.tgBetas,
+        momentumKind: config.momentumKind,
+        storedAs: config.stateType,
+        weightDecay,
+      };
     case 'sgd':
       return { kind, momentum, nesterov, weightDecay };
   }

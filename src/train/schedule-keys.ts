@@ -9,12 +9,18 @@ export const scheduleKeys = (z: typeof Z) => ({
     .default(0)
     .describe('Where cosine, cosineRestarts and linear end; progressivePlateau does not go below.'),
   schedule: z
-    .enum(['constant', 'cosine', 'cosineRestarts', 'linear', 'oneCycle', 'progressivePlateau'])
+    .enum(['constant', 'cosine', 'cosineRestarts', 'exponential', 'linear', 'oneCycle', 'progressivePlateau'])
     .default('cosine')
     .describe('How the learning rate changes over the steps.'),
   warmupSteps: z.number().int().min(0).default(50).describe('Steps of linear warm-up (all but oneCycle).'),
   warmupShare: z.number().min(0).max(1).default(0.3).describe('Share of the steps that warm up (oneCycle).'),
   finalDivisor: z.number().min(1).default(1e4).describe('oneCycle ends at the peak divided by this.'),
+  rateDecay: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(3e-6)
+    .describe('Share of the learning rate that each step takes away (exponential).'),
   restartPeriod: z
     .number()
     .int()

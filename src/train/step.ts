@@ -17,9 +17,15 @@ import {
 } from '../tensor/index.js';
 import { type Tree, treeMap } from '../tensor/tree.js';
 import type { TensorType } from '../tensor/types.js';
-import { isTensor, valueAndGrad } from '../transform/index.js';
+import { isTensor, valueAndGrad, withSquaredGradients } from '../transform/index.js';
 import { type BatchInputs, patchesOf } from './batch-inputs.js';
-import { type ClippingConfig, type ClippingState, clipGradients, clippingStateTypes } from './clipping.js';
+import {
+  type ClippingConfig,
+  type ClippingState,
+  clipGradients,
+  clippingStateTypes,
+  type Gradients,
+} from './clipping.js';
 import type { RunConfig } from './config.js';
 import { type LossOptions, lossesOf } from './losses.js';
 import { type OptimizerConfig, stepOptimizer } from './optimizer.js';
@@ -52,6 +58,8 @@ interface TrainState {
   readonly optimizer?: OptimizerState<Tensor> & ClippingState<Tensor>;
   /** Sums over micro-batches; only with accumulation. */
   readonly gradients?: Tree<Tensor>;
+  /** The same of the squares of examples; of an optimizer that takes them. */
+  readonly squares?: Tree<Tensor>;
   readonly lossSum?: Tensor;
   /** What the windows of streams left to the next ones. */
   readonly stream?: Tree<Tensor>;
@@ -64,14 +72,17 @@ export const trainStateTypes = (
   options: OptimizerConfig & ClippingConfig & StreamConfig = {},
 ): Tree<TensorType> => {
   const { trained: parameters, frozen } = splitParameterTypes(model);
-  const kept = optimizerStateTypes(stepOptimizer(model, options), parameters);
+  const optimizer = stepOptimizer(model, options);
+  const kept = optimizerStateTypes(optimizer, parameters);
   const state = {
     parameters,
     ...(frozen && { frozen }),
     optimizer: { ...kept, ...clippingStateTypes(options) } as Tree<TensorType>,
     ...(options.stream && { stream: model.streamTypes(options.batchSize ?? 1) }),
   };
-  return accumulation > 1 ? { ...state, gradients: parameters, lossSum: { shape: [], dtype: 'f32' } } : state;
+  if (accumulation === 1) return state;
+  const sums = { gradients: parameters, ...(optimizer.takesSquares && { squares: parameters }) };
+  return { ...state, ...sums, lossSum: { shape: [], dtype: 'f32' } };
 };
 
 /** The compiled programs of training: one that does a whole step, or two where a step is made of several micro-batches. */
@@ -122,24 +133,28 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   };
   const gradientsOf = (state: TrainState, inputs: StepInputs) => {
     const losses = (parameters: Tree<Tensor>) => lossesAt({ ...state, parameters }, inputs);
+    if (optimizer.takesSquares) {
+      const [[loss, rest], gradients, squares] = withSquaredGradients(losses, { auxiliary: true })(state.parameters);
+      return { loss, ...rest, gradients, squares };
+    }
     const [[loss, rest], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
     return { loss, ...rest, gradients };
   };
 
   const update = (
     state: TrainState,
-    gradients: Tree<Tensor>,
+    gradients: Gradients,
     loss: Tensor,
     inputs: Omit<StepInputs, keyof BatchInputs<Tensor>>,
   ) => {
     const { clip, ...kept } = state.optimizer ?? {};
-    const { tree, norm, state: clipping } = clipGradients({ gradients }, state.parameters, { clip }, options);
+    const { tree, squares, norm, state: clipping } = clipGradients(gradients, state.parameters, { clip }, options);
     // NaN or infinity ends the program here: nothing donated has been written yet.
     guard(logicalNot(finite(add(norm, cast(loss, norm.dtype)))), 'not-finite');
     if (inputs.lossLimit) guard(less(inputs.lossLimit, loss), spikeGuard);
     const next = updateParameters(
       optimizer,
-      { parameters: state.parameters, gradients: tree, state: kept },
+      { parameters: state.parameters, gradients: tree, ...(squares && { squares }), state: kept },
       { learningRate: inputs.learningRate, step: add(inputs.step, 1) },
     );
     return {
@@ -151,7 +166,7 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   return {
     step: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const { loss, told, goesOn, gradients } = gradientsOf(state, inputs);
+        const { loss, told, goesOn, ...gradients } = gradientsOf(state, inputs);
         const { state: next, gradientNorm } = update(state, gradients, loss, inputs);
         return { state: { ...next, ...goesOn }, gradientNorm, loss, ...told };
       },
@@ -159,28 +174,32 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     ),
     accumulate: compile(
       (state: TrainState, inputs: StepInputs) => {
-        const { loss, told, goesOn, gradients } = gradientsOf(state, inputs);
+        const { loss, told, goesOn, gradients, squares } = gradientsOf(state, inputs);
         const share = inputs.share ?? 1 / options.accumulation;
-        const sums = addTrees(state.gradients!, gradients, share);
-        const lossSum = add(state.lossSum!, mul(loss, share));
-        return { state: { gradients: sums, lossSum, ...goesOn }, loss, ...told };
+        const sums = {
+          gradients: addTrees(state.gradients!, gradients, share),
+          ...(squares && { squares: addTrees(state.squares!, squares, share) }),
+          lossSum: add(state.lossSum!, mul(loss, share)),
+        };
+        return { state: { ...sums, ...goesOn }, loss, ...told };
       },
       { donate: 'state' },
     ),
     apply: compile(
       (state: TrainState, inputs: Omit<StepInputs, keyof BatchInputs<Tensor>>) => {
-        const result = update(state, state.gradients!, state.lossSum!, inputs);
+        const { gradients, squares, lossSum } = state;
+        const result = update(state, { gradients: gradients!, ...(squares && { squares }) }, lossSum!, inputs);
         return {
           state: { ...result.state, ...clearedSums(state) },
           gradientNorm: result.gradientNorm,
-          loss: state.lossSum!,
+          loss: lossSum!,
         };
       },
       { donate: 'state' },
     ),
     gradients: compile((state: TrainState, inputs: StepInputs) => {
-      const { loss, told, gradients } = gradientsOf(state, inputs);
-      return { loss, ...told, gradients };
+      const { loss, told, gradients, squares } = gradientsOf(state, inputs);
+      return { loss, ...told, gradients, ...(squares && { squares }) };
     }),
     losses: compile(
       (state: TrainState, inputs: StepInputs) => {
@@ -193,10 +212,11 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   };
 };
 
-const clearedSums = (state: TrainState): { gradients: Tree<Tensor>; lossSum: Tensor } => ({
-  gradients: treeMap<Tensor, Tensor>(state.gradients!, isTensor, (g) => constant(0, g.shape, g.dtype)),
-  lossSum: constant(0),
-});
+const clearedSums = ({ gradients, squares }: TrainState) => {
+  const zeros = (tree: Tree<Tensor>): Tree<Tensor> =>
+    treeMap<Tensor, Tensor>(tree, isTensor, (g) => constant(0, g.shape, g.dtype));
+  return { gradients: zeros(gradients!), ...(squares && { squares: zeros(squares) }), lossSum: constant(0) };
+};
 
 const addTrees = (sums: Tree<Tensor>, terms: Tree<Tensor>, share: Tensor | number): Tree<Tensor> => {
   const byPath = new Map<string, Tensor>();
