@@ -40,5 +40,6 @@ describe('optimizers', () => {
     const flops = async (optimizer: string) =>
       (await planRun(configOf({ name: 'flops', train: { optimizer } }))).flopsPerStep;
     expect(await flops('muon')).toBe(await flops('adamw'));
+    expect(await flops('tgAdam')).toBe(await flops('adamw'));
   });
 });

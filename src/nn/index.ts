@@ -17,3 +17,4 @@ export * from './position-tables.js';
 export * from './precision.js';
 export * from './rms-norm.js';
 export * from './root-sum-norm.js';
+export * from './sliced-cross-entropy.js';

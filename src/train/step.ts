@@ -133,12 +133,16 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
   };
   const gradientsOf = (state: TrainState, inputs: StepInputs) => {
     const losses = (parameters: Tree<Tensor>) => lossesAt({ ...state, parameters }, inputs);
-    if (optimizer.takesSquares) {
-      const [[loss, rest], gradients, squares] = withSquaredGradients(losses, { auxiliary: true })(state.parameters);
-      return { loss, ...rest, gradients, squares };
-    }
-    const [[loss, rest], gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
-    return { loss, ...rest, gradients };
+    const differentiated = (): readonly [ReturnType<typeof losses>, Gradients] => {
+      if (optimizer.takesSquares) {
+        const [made, gradients, squares] = withSquaredGradients(losses, { auxiliary: true })(state.parameters);
+        return [made, { gradients, squares }];
+      }
+      const [made, gradients] = valueAndGrad(losses, { auxiliary: true })(state.parameters);
+      return [made, { gradients }];
+    };
+    const [[loss, rest], gradients] = differentiated();
+    return { loss, ...rest, ...gradients };
   };
 
   const update = (

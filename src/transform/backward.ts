@@ -4,6 +4,7 @@ import { iota, less, mul, reshape, select } from '../tensor/index.js';
 import { describeType, isFloat } from '../tensor/types.js';
 import { latest, type Rebuilt, withRebuilt } from './rebuilt.js';
 import {
+  amongSquares,
   examplesOf,
   inArithmetic,
   isLinearIn,
@@ -62,8 +63,10 @@ export const backward = (
             // Values made of parameters alone have no examples: what flows to them flows on.
             const isOfParameters = channel!.isParameter(node.outputs[0]!, graph.nodes);
             const flow = isOfParameters ? node.outputs.map((output) => squares.get(output) ?? null) : own;
-            const square = gradientUnder(node.extent, latestOf(node), flow, (whole, live) =>
-              gradientOf(squaredNode(whole, i), isOfParameters ? live : live.map(squared)),
+            const square = amongSquares(() =>
+              gradientUnder(node.extent, latestOf(node), flow, (whole, live) =>
+                gradientOf(squaredNode(whole, i), isOfParameters ? live : live.map(squared)),
+              ),
             )[i]!;
             return isOfParameters ? square : inArithmetic(square, (x) => mul(x, examplesOf(node, i)));
           });

@@ -1,4 +1,4 @@
-import type { Node, Tensor } from '../tensor/graph.js';
+import { type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
 import { add, alias, cast, mul } from '../tensor/index.js';
 import { isFloat } from '../tensor/types.js';
 
@@ -84,7 +84,7 @@ export const squaredChannel = (): SquaredChannel | undefined => current;
  * which is only computed where the running backward pass carries that channel. What comes from `vjp` has its square already.
  */
 export const withSquare = (cotangent: Tensor, square: () => Tensor): Tensor =>
-  current ? current.attach(cotangent, square()) : cotangent;
+  current ? current.attach(cotangent, amongSquares(square)) : cotangent;
 
 /** The sum of two cotangents, and of their squares. */
 export const sumOfCotangents = (a: Tensor, b: Tensor): Tensor => {
@@ -92,6 +92,9 @@ export const sumOfCotangents = (a: Tensor, b: Tensor): Tensor => {
   if (!current?.find(a) && !current?.find(b)) return total;
   return current.attach(total, sumOf(current.of(a), current.of(b)));
 };
+
+/** Traces what computes squares: by the scope, that of what uses them, their products are told from the model's. */
+export const amongSquares = <R>(body: () => R): R => withContext({ scope: `optimizer.${traceContext().scope}` }, body);
 
 export const isLinearIn = ({ op: { linearIn } }: Node, operand: number): boolean =>
   linearIn === 'all' || (Array.isArray(linearIn) ? linearIn.includes(operand) : linearIn === operand);
