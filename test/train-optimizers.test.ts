@@ -13,6 +13,11 @@ const optimizers: [name: string, settings: object, kept: string[]][] = [
   ['adaptiveLion', { learningRate: 2e-3 }, ['momentum', 'gradientNorm']],
   ['adafactor', { learningRate: 2e-2, weightDecay: 0 }, ['rows', 'columns', 'second']],
   ['tgAdam', { learningRate: 5e-3, accumulation: 2, batchSize: 8 }, ['first', 'second', 'squares']],
+  [
+    'shampoo',
+    { learningRate: 1e-2, preconditionFrom: 3, preconditionEvery: 6, statisticsEvery: 2 },
+    ['first', 'second', 'statistics0x0', 'statistics0x1', 'root0x0', 'root0x1'],
+  ],
   ['sgd', { learningRate: 0.5, momentum: 0.9, weightDecay: 0 }, ['momentum']],
 ];
 
@@ -40,6 +45,7 @@ describe('optimizers', () => {
     const flops = async (optimizer: string) =>
       (await planRun(configOf({ name: 'flops', train: { optimizer } }))).flopsPerStep;
     expect(await flops('muon')).toBe(await flops('adamw'));
+    expect(await flops('shampoo')).toBe(await flops('adamw'));
     expect(await flops('tgAdam')).toBe(await flops('adamw'));
   });
 });

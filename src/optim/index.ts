@@ -10,4 +10,5 @@ export { type ParameterRules, parameterRules, type TensorRules } from './paramet
 export * from './plateau.js';
 export * from './schedule.js';
 export * from './sgd.js';
+export * from './shampoo.js';
 export * from './tg-adam.js';

@@ -3,16 +3,11 @@ import { BitTransformer } from '../models/index.js';
 import { parametersOf } from '../nn/index.js';
 import { randomArray, run } from '../nn/test-support.js';
 import type { Tensor } from '../tensor/index.js';
+import { turned as flipped, type Matrix, product, rowsOf } from './matrix-test-support.js';
 import { muon, orthogonalised } from './muon.js';
 import { parameterRules } from './parameter-rules.js';
 import { type Plain, tenUpdatesEach, worst } from './test-support.js';
 
-type Matrix = number[][];
-const rowsOf = (values: ArrayLike<number>, columns: number): Matrix =>
-  Array.from({ length: values.length / columns }, (_, r) => Array.from(values).slice(r * columns, (r + 1) * columns));
-const product = (a: Matrix, b: Matrix): Matrix =>
-  a.map((row) => b[0]!.map((_, j) => row.reduce((total, x, k) => total + x * b[k]![j]!, 0)));
-const flipped = (a: Matrix): Matrix => a[0]!.map((_, j) => a.map((row) => row[j]!));
 const combined = (s: number, a: Matrix, t: number, b: Matrix): Matrix =>
   a.map((row, i) => row.map((x, j) => s * x + t * b[i]![j]!));
 

@@ -6,6 +6,7 @@ import { type MuonSettings, muon } from './muon.js';
 import type { Optimizer } from './optimizer.js';
 import type { TensorRules } from './parameter-rules.js';
 import { type SgdSettings, sgd } from './sgd.js';
+import { type ShampooSettings, shampoo } from './shampoo.js';
 import { type TgAdamSettings, tgAdam } from './tg-adam.js';
 
 export type OptimizerSettings =
@@ -14,6 +15,7 @@ export type OptimizerSettings =
   | ({ readonly kind: 'lion' } & LionSettings)
   | ({ readonly kind: 'adaptiveLion' } & AdaptiveLionSettings)
   | ({ readonly kind: 'adafactor' } & AdafactorSettings)
+  | ({ readonly kind: 'shampoo' } & ShampooSettings)
   | ({ readonly kind: 'tgAdam' } & TgAdamSettings)
   | ({ readonly kind: 'sgd' } & SgdSettings);
 
@@ -30,6 +32,8 @@ export const optimizerOf = (settings: OptimizerSettings, rules: TensorRules = {}
       return adaptiveLion(settings, rules);
     case 'adafactor':
       return adafactor(settings, rules);
+    case 'shampoo':
+      return shampoo(settings, rules);
     case 'tgAdam':
       return tgAdam(settings, rules);
     case 'sgd':

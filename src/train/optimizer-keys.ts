@@ -3,14 +3,14 @@ import type { z as Z } from 'zod';
 /** The keys under `train` that say how a step is made of a gradient. */
 export const optimizerKeys = (z: typeof Z) => ({
   optimizer: z
-    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd', 'tgAdam'])
+    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd', 'tgAdam', 'shampoo'])
     .default('adamw')
     .describe('What turns gradients into steps; each wants a learning rate of its own, see the guide.'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.99])
-    .describe('Decay rates of the moments of adamw and of the momentum of lion and adaptiveLion.'),
-  epsilon: z.number().positive().default(1e-8).describe("AdamW's epsilon."),
+    .describe('Decay rates of the moments of adamw and shampoo and of the momentum of lion and adaptiveLion.'),
+  epsilon: z.number().positive().default(1e-8).describe("AdamW's and shampoo's epsilon."),
   momentum: z.number().min(0).lt(1).default(0.95).describe('Decay rate of the momentum (muon, sgd); sgd takes 0 too.'),
   nesterov: z.boolean().default(true).describe('Whether momentum looks one step ahead (muon, sgd).'),
   muonRate: z
@@ -18,6 +18,31 @@ export const optimizerKeys = (z: typeof Z) => ({
     .positive()
     .default(20)
     .describe("Learning rate of muon's matrices over train.learningRate, which AdamW takes for the rest."),
+  preconditionBlock: z
+    .number()
+    .int()
+    .min(2)
+    .default(512)
+    .describe('Largest size of the blocks that shampoo cuts tensors into.'),
+  preconditionSkip: z
+    .number()
+    .int()
+    .min(2)
+    .default(1024)
+    .describe('Tensors with a longer axis are not preconditioned (shampoo).'),
+  preconditionFrom: z.number().int().min(0).default(16).describe('First step with preconditioners (shampoo).'),
+  preconditionEvery: z
+    .number()
+    .int()
+    .positive()
+    .default(128)
+    .describe('Steps between two computations of the preconditioners (shampoo).'),
+  statisticsEvery: z
+    .number()
+    .int()
+    .positive()
+    .default(4)
+    .describe('Steps between two updates of its statistics (shampoo).'),
   tgBetas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.97, 0.997, 0.999])

@@ -22,6 +22,11 @@ export type OptimizerConfig = Partial<
     | 'nesterov'
     | 'muonRate'
     | 'relativeStep'
+    | 'preconditionBlock'
+    | 'preconditionSkip'
+    | 'preconditionFrom'
+    | 'preconditionEvery'
+    | 'statisticsEvery'
     | 'tgBetas'
     | 'momentumKind'
     | 'stateType'
@@ -59,6 +64,18 @@ const settingsOf = (config: OptimizerConfig): OptimizerSettings => {
       return { kind, betas, weightDecay };
     case 'adafactor':
       return { kind, relativeStep, weightDecay };
+    case 'shampoo':
+      return {
+        kind,
+        betas,
+        epsilon,
+        weightDecay,
+        blockSize: config.preconditionBlock,
+        skipAbove: config.preconditionSkip,
+        startStep: config.preconditionFrom,
+        rootsEvery: config.preconditionEvery,
+        statisticsEvery: config.statisticsEvery,
+      };
     case 'tgAdam':
       return {
         kind,

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { compile } from '../compile/compile.js';
+import { defaultExecutor } from '../compile/default-executor.js';
+import { hostArray } from '../compile/host-array.js';
+import { randomArray, run } from '../nn/test-support.js';
+import { matmul, type Tensor } from '../tensor/index.js';
+import { inverseRoot } from './inverse-root.js';
+import { eigen, type Matrix, product, rowsOf, turned } from './matrix-test-support.js';
+import { type ShampooSettings, shampoo } from './shampoo.js';
+import { type Plain, tenUpdatesEach, worst } from './test-support.js';
+
+const norm = (values: readonly number[]): number => Math.hypot(...values);
+
+/** By eigenvalues. */
+const plainRoot = (matrix: Matrix, p: number): Matrix => {
+  const size = norm(matrix.flat());
+  const { values, vectors } = eigen(matrix);
+  const scaled = vectors.map((row) => row.map((x, i) => x * (values[i]! + 1e-6 * size) ** (-1 / p)));
+  return product(scaled, turned(vectors));
+};
+
+const ranges = (size: number, block: number): [number, number][] =>
+  Array.from({ length: Math.ceil(size / block) }, (_, i) => [i * block, Math.min(size, (i + 1) * block)]);
+
+const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
+
+/** Matrices of two axes, block by block. */
+const plainShampoo =
+  (
+    settings: Required<
+      Pick<ShampooSettings, 'blockSize' | 'skipAbove' | 'statisticsEvery' | 'rootsEvery' | 'startStep'>
+    >,
+  ) =>
+  (
+    { parameter, kept }: Plain,
+    {
+      name,
+      shape,
+      gradient,
+      lr,
+      t,
+    }: { name: string; shape: readonly number[]; gradient: number[]; lr: number; t: number },
+  ): Plain => {
+    const second = kept.second!.map((v, i) => beta2 * v + (1 - beta2) * gradient[i]! ** 2);
+    const adam = gradient.map((g, i) => g / (Math.sqrt(second[i]! / (1 - beta2 ** t)) + epsilon));
+    const step = t - 1;
+    const next: Record<string, number[]> = {};
+    let direction = adam;
+    if (shape.length === 2 && Math.max(...shape) <= settings.skipAbove) {
+      const g = rowsOf(gradient, shape[1]!);
+      const shaped = g.map((row) => [...row]);
+      let block = 0;
+      for (const [top, bottom] of ranges(shape[0]!, settings.blockSize)) {
+        for (const [left, right] of ranges(shape[1]!, settings.blockSize)) {
+          const own = g.slice(top, bottom).map((row) => row.slice(left, right));
+          const roots = [own, turned(own)].map((rows, axis) => {
+            const [s, r] = [`statistics${block}x${axis}`, `root${block}x${axis}`];
+            const squares = product(rows, turned(rows)).flat();
+            const isNew = step % settings.statisticsEvery === 0;
+            const now = isNew ? kept[s]!.map((x, i) => beta2 * x + (1 - beta2) * squares[i]!) : kept[s]!;
+            // Stored in f32, whose rounding shows in the roots of small eigenvalues.
+            next[s] = now.map(Math.fround);
+            const isDue =
+              step >= settings.startStep && (step % settings.rootsEvery === 0 || step === settings.startStep);
+            next[r] = isDue ? plainRoot(rowsOf(now, rows.length), 4).flat() : kept[r]!;
+            return rowsOf(next[r], rows.length);
+          });
+          const part = product(product(roots[0]!, own), roots[1]!);
+          part.forEach((row, i) => row.forEach((x, j) => (shaped[top + i]![left + j] = x)));
+          block++;
+        }
+      }
+      const flat = shaped.flat();
+      if (step >= settings.startStep) direction = flat.map((x) => (x * norm(adam)) / norm(flat));
+    }
+    const first = kept.first!.map((m, i) => beta1 * m + (1 - beta1) * direction[i]!);
+    const decayed = name === 'vector' ? 0 : 0.1;
+    return {
+      parameter: parameter.map((p, i) => p - lr * (decayed * p + first[i]! / (1 - beta1 ** t))),
+      kept: { first, second, ...next },
+    };
+  };
+
+describe('shampoo', () => {
+  it.each([
+    { blockSize: 512, skipAbove: 1024, statisticsEvery: 1, rootsEvery: 1, startStep: 0 },
+    { blockSize: 2, skipAbove: 1024, statisticsEvery: 2, rootsEvery: 3, startStep: 4 },
+    { blockSize: 3, skipAbove: 4, statisticsEvery: 3, rootsEvery: 4, startStep: 2 },
+  ])('follows the plain float64 algorithm for ten steps: %o', async (settings) => {
+    const optimizer = shampoo({ ...settings, betas: [beta1, beta2], epsilon, weightDecay: 0.1 });
+    const differences = await tenUpdatesEach(optimizer, plainShampoo(settings));
+    expect(worst(differences).error).toBeLessThan(1e-4);
+  });
+
+  it('takes other tensors than matrices by all their axes', () => {
+    const kept = shampoo().keeps('kernel', { shape: [6, 5, 1, 4], dtype: 'f32' });
+    expect(kept).toMatchObject({
+      statistics0x0: { shape: [6, 6] },
+      root0x1: { shape: [5, 5] },
+      root0x3: { shape: [4, 4] },
+    });
+    expect(Object.keys(kept)).toHaveLength(8);
+    expect(Object.keys(shampoo().keeps('long', { shape: [6, 1025], dtype: 'f32' }))).toEqual(['first', 'second']);
+  });
+});
+
+describe('inverseRoot', () => {
+  it.each([2, 4, 6])('agrees with eigenvalues, p = %i, and on the native engine', async (p) => {
+    const n = 12;
+    const source = randomArray([n, 5], 3); // rank 5
+    const gram = (x: Tensor) => matmul(x, x, { transposeB: true });
+    const { data } = await run((x: Tensor) => inverseRoot(gram(x), p), source);
+    const rows = rowsOf(Array.from(source.data, Number), 5);
+    const wanted = plainRoot(product(rows, turned(rows)), p).flat();
+    const size = Math.max(...wanted.map(Math.abs));
+    wanted.forEach((x, i) => expect(Math.abs(data[i] - x) / size).toBeLessThan(1e-6));
+    const native = await compile((x: Tensor) => inverseRoot(gram(x), p), { executor: defaultExecutor() })(source);
+    wanted.forEach((x, i) => expect(Math.abs(native.data[i] - x) / size).toBeLessThan(0.05));
+  });
+
+  it('is finite for a matrix of zeros', async () => {
+    const { data } = await run((x: Tensor) => inverseRoot(x, 4), hostArray(new Float32Array(9), [3, 3]));
+    expect([...data].every(Number.isFinite)).toBe(true);
+  });
+});
