@@ -52,6 +52,7 @@
         'src/core/row_instruction.cpp',
         'src/core/row_opcodes.cpp',
         'src/core/run_length_instruction.cpp',
+        'src/core/orthonormal_instruction.cpp',
         'src/core/sample_instruction.cpp',
       ],
       'include_dirs': ['<!@(node -p "require(\'node-addon-api\').include")'],

@@ -321,6 +321,11 @@ const examples: Readonly<Record<string, Examples>> = {
     const code = of('u8', [2 * patches * bitsPerPatch + room], [1, 2]);
     return { operands: [code, i32(shapeOf(draw, draw(0, 2)), room)], attributes: { patches, bitsPerPatch } };
   },
+  orthonormal: (draw) => {
+    const columns = draw(1, 6);
+    // Tall, so that no column nearly depends on the others.
+    return { operands: [f32([draw(1, 3), columns + draw(4, 9), columns], [-1, 1])] };
+  },
   sample: (draw) => {
     const batch = draw(1, 5);
     // Settings that end a hair's breadth from a boundary could go either way: few choices, clear ones.

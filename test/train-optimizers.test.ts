@@ -18,6 +18,11 @@ const optimizers: [name: string, settings: object, kept: string[]][] = [
     { learningRate: 1e-2, preconditionFrom: 3, preconditionEvery: 6, statisticsEvery: 2 },
     ['first', 'second', 'statistics0x0', 'statistics0x1', 'root0x0', 'root0x1'],
   ],
+  [
+    'soap',
+    { learningRate: 1e-2, preconditionEvery: 4, preconditionSkip: 100 },
+    ['first', 'second', 'statistics0', 'statistics1', 'basis0', 'basis1'],
+  ],
   ['sgd', { learningRate: 0.5, momentum: 0.9, weightDecay: 0 }, ['momentum']],
 ];
 

@@ -37,11 +37,11 @@ export const joinBlocks = (parts: readonly Tensor[], shape: Shape, size: number,
 export const unfolded = (x: Tensor, axis: number): Tensor =>
   reshape(transpose(x, axisFirst(x.shape.length, axis)), [x.shape[axis]!, -1]);
 
-/** What a matrix makes of an axis: `sum_j matrix[i, j] x[.. j ..]`. */
-export const alongAxis = (matrix: Tensor, x: Tensor, axis: number): Tensor => {
+/** What a matrix, or its transpose, makes of an axis: `sum_j matrix[i, j] x[.. j ..]`. */
+export const alongAxis = (matrix: Tensor, x: Tensor, axis: number, { transposed = false } = {}): Tensor => {
   const order = axisFirst(x.shape.length, axis);
   const product = reshape(
-    matmul(matrix, unfolded(x, axis)),
+    matmul(matrix, unfolded(x, axis), { transposeA: transposed }),
     order.map((from) => x.shape[from]!),
   );
   return transpose(

@@ -11,4 +11,5 @@ export * from './plateau.js';
 export * from './schedule.js';
 export * from './sgd.js';
 export * from './shampoo.js';
+export * from './soap.js';
 export * from './tg-adam.js';

@@ -7,6 +7,7 @@ import type { Optimizer } from './optimizer.js';
 import type { TensorRules } from './parameter-rules.js';
 import { type SgdSettings, sgd } from './sgd.js';
 import { type ShampooSettings, shampoo } from './shampoo.js';
+import { type SoapSettings, soap } from './soap.js';
 import { type TgAdamSettings, tgAdam } from './tg-adam.js';
 
 export type OptimizerSettings =
@@ -16,6 +17,7 @@ export type OptimizerSettings =
   | ({ readonly kind: 'adaptiveLion' } & AdaptiveLionSettings)
   | ({ readonly kind: 'adafactor' } & AdafactorSettings)
   | ({ readonly kind: 'shampoo' } & ShampooSettings)
+  | ({ readonly kind: 'soap' } & SoapSettings)
   | ({ readonly kind: 'tgAdam' } & TgAdamSettings)
   | ({ readonly kind: 'sgd' } & SgdSettings);
 
@@ -34,6 +36,8 @@ export const optimizerOf = (settings: OptimizerSettings, rules: TensorRules = {}
       return adafactor(settings, rules);
     case 'shampoo':
       return shampoo(settings, rules);
+    case 'soap':
+      return soap(settings, rules);
     case 'tgAdam':
       return tgAdam(settings, rules);
     case 'sgd':

@@ -3,14 +3,14 @@ import type { z as Z } from 'zod';
 /** The keys under `train` that say how a step is made of a gradient. */
 export const optimizerKeys = (z: typeof Z) => ({
   optimizer: z
-    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd', 'tgAdam', 'shampoo'])
+    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd', 'tgAdam', 'shampoo', 'soap'])
     .default('adamw')
     .describe('What turns gradients into steps; each wants a learning rate of its own, see the guide.'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.99])
-    .describe('Decay rates of the moments of adamw and shampoo and of the momentum of lion and adaptiveLion.'),
-  epsilon: z.number().positive().default(1e-8).describe("AdamW's and shampoo's epsilon."),
+    .describe('Decay rates of the moments of adamw, shampoo and soap and of the momentum of lion and adaptiveLion.'),
+  epsilon: z.number().positive().default(1e-8).describe('Epsilon of adamw, shampoo and soap.'),
   momentum: z.number().min(0).lt(1).default(0.95).describe('Decay rate of the momentum (muon, sgd); sgd takes 0 too.'),
   nesterov: z.boolean().default(true).describe('Whether momentum looks one step ahead (muon, sgd).'),
   muonRate: z
@@ -29,14 +29,14 @@ export const optimizerKeys = (z: typeof Z) => ({
     .int()
     .min(2)
     .default(1024)
-    .describe('Tensors with a longer axis are not preconditioned (shampoo).'),
+    .describe('Tensors with a longer axis (shampoo), or longer axes alone (soap), are not preconditioned.'),
   preconditionFrom: z.number().int().min(0).default(16).describe('First step with preconditioners (shampoo).'),
   preconditionEvery: z
     .number()
     .int()
     .positive()
-    .default(128)
-    .describe('Steps between two computations of the preconditioners (shampoo).'),
+    .optional()
+    .describe('Steps between two computations of the preconditioners; default: 128 (shampoo), 10 (soap).'),
   statisticsEvery: z
     .number()
     .int()

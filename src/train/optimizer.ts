@@ -76,6 +76,15 @@ const settingsOf = (config: OptimizerConfig): OptimizerSettings => {
         rootsEvery: config.preconditionEvery,
         statisticsEvery: config.statisticsEvery,
       };
+    case 'soap':
+      return {
+        kind,
+        betas,
+        epsilon,
+        weightDecay,
+        skipAbove: config.preconditionSkip,
+        basesEvery: config.preconditionEvery,
+      };
     case 'tgAdam':
       return {
         kind,

@@ -12,6 +12,7 @@ constexpr Decoder kDecoders[] = {
     decodeFill,          decodeUpdateRows,     decodeSample,     decodeSkipIf,           decodeGuard,
     decodeCheckFinite,   decodePoison,         decodeRotary,     decodeGemmBf16,         decodeDecodeRunLength,
     decodeSortByGroup,   decodeGroupedGemm,    decodeGroupedOuter, decodeConvolution,    decodeConvolutionGradient,
+    decodeOrthonormal,
 };
 constexpr int64_t kDecoderCount = sizeof kDecoders / sizeof kDecoders[0];
 

@@ -36,5 +36,6 @@ std::unique_ptr<Instruction> decodeGroupedGemm(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeGroupedOuter(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeConvolution(InstructionReader& reader);
 std::unique_ptr<Instruction> decodeConvolutionGradient(InstructionReader& reader);
+std::unique_ptr<Instruction> decodeOrthonormal(InstructionReader& reader);
 
 }  // namespace nonet

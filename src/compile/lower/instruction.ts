@@ -29,6 +29,7 @@ export const kernels = {
   groupedOuter: 23,
   convolution: 24,
   convolutionGradient: 25,
+  orthonormal: 26,
 } as const;
 
 export type KernelName = keyof typeof kernels;

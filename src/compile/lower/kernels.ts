@@ -170,6 +170,13 @@ export const kernelLowerings: Readonly<Record<string, Lowering>> = {
     const parameters = [elementCount(starts.shape), patches, bitsPerPatch, elementCount(code.shape)];
     builder.emit('decodeRunLength', operands, parameters, [node]);
   },
+  orthonormal: (builder, node) => {
+    const [x] = node.inputs as [Tensor];
+    const [rows, columns] = x.shape.slice(-2) as [number, number];
+    const out = builder.output(node.outputs[0]!);
+    const operands = [builder.contiguous(x), out].map(placeOf);
+    builder.emit('orthonormal', operands, [elementCount(x.shape) / (rows * columns), rows, columns], [node]);
+  },
   concat: (builder, node) => {
     const axis = node.attributes.axis as number;
     const out = builder.storedAt(node.outputs[0]!) ?? builder.output(node.outputs[0]!, { strided: true });

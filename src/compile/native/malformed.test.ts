@@ -215,6 +215,14 @@ it('every kernel refuses operands that end behind their segment', () => {
       ],
       params: [3, 3, 1, 2],
     },
+    {
+      kernel: kernel.orthonormal,
+      operands: [
+        [0, 0],
+        [0, 0],
+      ],
+      params: [1, 9, 1],
+    },
     { kernel: kernel.skipIf, operands: [[0, 32]], params: [i32, 1] },
     { kernel: kernel.guard, operands: [[0, 32]], params: [i32, 1] },
     { kernel: kernel.checkFinite, operands: [[0, 0]], params: [f32, 9, 0] },

@@ -20,6 +20,7 @@ import { constantOp, inputOp } from './leaves.js';
 import { matmulOp } from './matmul.js';
 import { maxOp } from './max.js';
 import { multiplyAddOp } from './multiply-add.js';
+import { orthonormalOp } from './orthonormal.js';
 import { powOp } from './pow.js';
 import { randomNormalOp, randomUniformOp } from './random.js';
 import { reshapeOp } from './reshape.js';
@@ -50,6 +51,7 @@ export const allOps: readonly Primitive[] = [
   ...[matmulOp, sortByGroupOp, groupedMatmulOp, groupedOuterOp],
   ...[convolutionOp, convolutionGradientOp, attentionOp, attentionGradientOp, rotaryOp],
   ...[scatterAddOp, takeAlongOp, putAlongOp, updateRowsOp, sampleOp, decodeRunLengthOp],
+  ...[orthonormalOp],
   ...[guardOp, mergeOp],
 ];
 
@@ -74,6 +76,7 @@ export * from './leaves.js';
 export * from './matmul.js';
 export * from './max.js';
 export * from './multiply-add.js';
+export * from './orthonormal.js';
 export * from './pow.js';
 export * from './random.js';
 export type { ReduceAttributes, ReduceOptions } from './reduce.js';

@@ -176,6 +176,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
       attributes: { patches: 3, bitsPerPatch: 2 },
     },
   ],
+  orthonormal: [{ operands: [f32(-2, 2, 5, 3)] }, { operands: [f32(-2, 2, 2, 3, 3)] }],
   guard: [{ operands: [bool()], attributes: { code: 'x' } }],
   merge: [{ operands: [bool(), x(2), x(3), x(2), x(3)], attributes: { block: 1 } }],
 };
