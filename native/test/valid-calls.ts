@@ -226,6 +226,7 @@ export const validCalls: Readonly<Record<string, readonly Call[]>> = {
       params: [4, 20, 21],
     },
   ],
+  orthonormal: [{ kernel: kernel.orthonormal, operands: [at(read), at(written)], params: [2, 4, 3] }],
   skipIf: [
     { kernel: kernel.skipIf, operands: [at(whole)], params: [i32, 2] },
     { kernel: kernel.fill, operands: [at(written)], params: [f32, 4, float(1)] },

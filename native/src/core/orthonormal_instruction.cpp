@@ -1,4 +1,4 @@
-// Kernel 20 (orthonormal).
+// Kernel 26 (orthonormal).
 #include "../kernels/orthonormal.h"
 
 #include "executor.h"

@@ -23,7 +23,7 @@ import {
 
 /** Operands that the definition says are constants to the gradient. */
 const withoutFlow: Readonly<Record<string, readonly number[]>> = { rotary: [1, 2] };
-const withoutGradient = ['merge'];
+const withoutGradient = ['merge', 'orthonormal'];
 
 const closeTo = (got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void =>
   expect(firstDifference(got, expected, tolerance)).toBeUndefined();
@@ -200,6 +200,7 @@ describe('a wrong operand', () => {
     ['randomUniform', [x(), x()], { shape: [2], stream: 0 }],
     ['sample', [f32(0, 1, 3, 4), f32(0, 1, 2), f32(0, 1, 3)]],
     ['decodeRunLength', [index(2, 8), index(2, 1)], { patches: 1, bitsPerPatch: 1 }],
+    ['orthonormal', [f32(0, 1, 2, 3)]],
     ['guard', [x()], { code: 'x' }],
     ['merge', [bool(), x(2), x(3)], { block: 1 }],
   ];
