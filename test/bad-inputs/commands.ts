@@ -134,7 +134,12 @@ export const configCases: readonly BadInput[] = [
   setting('a negative learning rate', 'train.learningRate=-1', /train\.learningRate/),
   setting('one beta', 'train.betas=[0.9]', /train\.betas/),
   setting('an unknown schedule', 'train.schedule=quadratic', /"constant", .* or "progressivePlateau"/),
-  setting('an unknown optimizer', 'train.optimizer=adam', /"adamw", .* or "sgd"/),
+  setting('an unknown optimizer', 'train.optimizer=adam', /"adamw", .* or "soap"/),
+  setting(
+    'decay of a parameter that is not there',
+    'train.decayNames=[attentoin]',
+    /decayNames: the model has no parameter named attentoin; did you mean attention/,
+  ),
   setting('a seed that is no 32-bit number', 'seed=1e12', /seed: is 1000000000000/),
   setting('no threads', 'threads=0', /threads: is 0/),
   setting('more threads than can be started', 'threads=1000', /threads: is 1000/),
