@@ -3,6 +3,7 @@ import type { z as Z } from 'zod';
 import { applyOverrides, type ConfigTree, loadRecipe, validateConfig } from '../core/config.js';
 import { NonetError } from '../core/errors.js';
 import { lazily, zod } from '../core/libraries.js';
+import { recipePath } from '../core/recipe-path.js';
 import { maxThreads } from '../core/threads.js';
 import {
   bitTransformerSchema as modelConfigSchema,
@@ -202,14 +203,15 @@ export const runConfigSchema = lazily(() => {
 export type RunConfig = Z.output<ReturnType<typeof runConfigSchema>> & { readonly run: { readonly name: string } };
 
 /**
- * A recipe with overrides (`key.path=value`) and defaults filled in.
+ * A recipe, given by its path or by the name of one that comes with nonet, with overrides (`key.path=value`) and defaults
+ * filled in.
  * Throws `E_CONFIG` naming every wrong key, `E_USAGE` for an override that is no assignment, `E_FILE` for a missing recipe.
  */
 export const resolveConfig = async (
   recipe: string | undefined,
   overrides: readonly string[] = [],
 ): Promise<RunConfig> => {
-  const tree = recipe === undefined ? {} : await loadRecipe(recipe);
+  const tree = recipe === undefined ? {} : await loadRecipe(await recipePath(recipe));
   const source = recipe ?? 'the command line';
   const name = recipe === undefined ? 'run' : basename(recipe, extname(recipe));
   return checkConfig(withSettings(tree, overrides), source, name);

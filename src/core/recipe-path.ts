@@ -1,0 +1,29 @@
+import { readdirSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { NonetError } from './errors.js';
+import { fileExists } from './files.js';
+import { nearest } from './nearest.js';
+import { packageFile } from './package-root.js';
+
+/**
+ * The file of a recipe: a path is one, and a bare name such as `bitformer-a` means one of those that come with nonet,
+ * unless there is a file of that name.
+ *
+ * @throws NonetError `E_FILE` for a name that means none; it lists those that there are.
+ */
+export const recipePath = async (given: string): Promise<string> => {
+  if (/[./\\]/.test(given) || (await fileExists(given))) return given;
+  const names = recipeNames();
+  if (names.includes(given)) return packageFile(`recipes/${given}.yaml`);
+  const suggestion = nearest(given, names);
+  const advice = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
+  const message = `"${given}" is no file and no recipe that comes with nonet.${advice} There are ${names.join(', ')}.`;
+  throw new NonetError('E_FILE', message, { recipe: given, names });
+};
+
+/** Names of the recipes that come with nonet. */
+export const recipeNames = (): string[] =>
+  readdirSync(packageFile('recipes'))
+    .filter((file) => extname(file) === '.yaml')
+    .map((file) => basename(file, '.yaml'))
+    .sort();
