@@ -11,6 +11,7 @@ const pages = [
   'README.md',
   'docs/guide.md',
   'docs/training.md',
+  'docs/recipes.md',
   'docs/sweeps.md',
   'docs/transforms.md',
   'docs/engine.md',

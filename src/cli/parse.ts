@@ -40,6 +40,9 @@ export const hexBytes = (text: string): Uint8Array => {
   return Uint8Array.from(Buffer.from(digits, 'hex'));
 };
 
+/** What the help says of that argument. */
+export const recipeHelp = 'a recipe (.yaml or .json), or the name of one that comes with nonet';
+
 /** The recipe and the settings among a command's free arguments; the recipe comes first. */
 export const recipeAndSettings = (
   values: readonly string[],

@@ -16,6 +16,7 @@ import { defineTfRecord } from './commands/tfrecord.js';
 import { defineTrain } from './commands/train.js';
 import { type CliIo, widthOf } from './io.js';
 import { packageVersion } from './package-files.js';
+import { withFlagValues } from './playbook-flags.js';
 import { reportError } from './report-error.js';
 
 /**
@@ -29,7 +30,8 @@ export const runCli = async (argv: readonly string[], io: CliIo): Promise<number
   const program = createProgram(io);
   try {
     requireKnownTopic(program, argv);
-    await program.parseAsync([...argv], { from: 'user' });
+    const words = argv[0] === 'train' ? withFlagValues(argv) : argv;
+    await program.parseAsync([...words], { from: 'user' });
     return 0;
   } catch (error) {
     const command = program.commands.find((known) => known.name() === argv[0])?.name();

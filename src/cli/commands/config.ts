@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { NonetError } from '../../core/errors.js';
 import { type CliIo, printJson, widthOf } from '../io.js';
-import { recipeAndSettings } from '../parse.js';
+import { recipeAndSettings, recipeHelp } from '../parse.js';
 import { keyList } from '../render/config.js';
 
 interface Options {
@@ -16,7 +16,7 @@ export const defineConfig = (program: Command, io: CliIo): void => {
     .command('config')
     .summary('the resolved configuration of a recipe, or all keys')
     .description('Prints the configuration that a recipe resolves to, with presets, defaults and settings filled in.')
-    .argument('[RECIPE]', 'a recipe (.yaml or .json)')
+    .argument('[RECIPE]', recipeHelp)
     .argument('[key=value...]', 'settings that replace its own')
     .option('--json', 'print JSON instead of YAML')
     .option('--keys', 'list every key with the values it takes, its default and what it does; no recipe then')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { writeFileAtomic } from '../../core/files.js';
 import { type CliIo, printJson, warnOn } from '../io.js';
-import { recipeAndSettings } from '../parse.js';
+import { recipeAndSettings, recipeHelp } from '../parse.js';
 import { explainTable } from '../render/explain.js';
 import { planJson, planTable } from '../render/plan.js';
 
@@ -21,7 +21,7 @@ export const definePlan = (program: Command, io: CliIo): void => {
       'Tells what training a recipe takes, before it starts: parameters, peak memory, work and data of a step, and the ' +
         'time to expect from the measured speed of this machine.',
     )
-    .argument('<RECIPE>', 'a recipe (.yaml or .json)')
+    .argument('<RECIPE>', recipeHelp)
     .argument('[key=value...]', 'settings that replace its own')
     .option('--json', 'print { parameters, peakBytes, activationBytes, flopsPerStep, bytesPerStep, secondsPerStep }')
     .option('--explain', 'list the program of a step: kernel calls, shapes, FLOPs, bytes, expected time')
