@@ -47,6 +47,7 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
     const draft = owner.get(node);
     return draft && root(draft);
   };
+  const spans = new Spans(nodes.length);
   let segment = 0;
   let block = 0;
   nodes.forEach((node, position) => {
@@ -73,7 +74,7 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
     };
     owner.set(node, draft);
     drafts.push(draft);
-    if (fuse && natural && natural.rows * natural.columns > 0) joinProducers(node, draft, draftOf);
+    if (fuse && natural && natural.rows * natural.columns > 0) joinProducers(node, draft, { draftOf, spans });
   });
   const ordered = order(drafts.filter((draft) => !draft.merged));
   return (fuse ? joinSiblings(followProducts(ordered)) : ordered).map((draft) => ({
@@ -84,7 +85,36 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
   }));
 };
 
-const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
+/**
+ * The stretches of trace that programs span. A unit may read an early node of a program that holds late ones too, so what is
+ * traced before a program can depend on it; not so before the place that no program spans.
+ */
+class Spans {
+  /** For every position the first one of the programs that have nodes before it, and at or behind it. */
+  private readonly first: Int32Array;
+
+  constructor(count: number) {
+    this.first = Int32Array.from({ length: count }, (_, i) => i);
+  }
+
+  add({ first, last }: Draft): void {
+    for (let i = first + 1; i <= last; i++) this.first[i] = Math.min(this.first[i]!, first);
+  }
+
+  /** The last place up to `position` that no program spans. */
+  gap(position: number): number {
+    let at = position;
+    while (this.first[at]! < at) at = this.first[at]!;
+    return at;
+  }
+}
+
+interface Surroundings {
+  readonly draftOf: DraftOf;
+  readonly spans: Spans;
+}
+
+const joinProducers = (node: Node, draft: Draft, { draftOf, spans }: Surroundings): void => {
   const candidates = new Set<Draft>();
   for (const input of node.inputs) {
     const producer = draftOf(sourceOf(input).node);
@@ -101,9 +131,10 @@ const joinProducers = (node: Node, draft: Draft, draftOf: DraftOf): void => {
     const joining = own === draft && mode !== true ? { ...own, modes: new Map([[node, mode]]) } : own;
     // Either may read the other: a program that has grown can hold older nodes than the next candidate.
     if (!readsFit(joining, candidate, draftOf) || !readsFit(candidate, own, draftOf)) continue;
-    if (reaches(candidate, own)) continue;
+    if (reaches(candidate, own, spans)) continue;
     own.modes = joining.modes;
     own = absorb(candidate, own);
+    spans.add(own);
   }
 };
 
@@ -157,15 +188,16 @@ const fits = (shape: Shape, from: Mode | undefined, to: Mode | undefined, { rows
 };
 
 /** Whether a path leads from `program` through at least one other unit to `target` (or the other way round). */
-const reaches = (program: Draft, target: Draft): boolean =>
-  reachesThroughOthers(program, target) || reachesThroughOthers(target, program);
+const reaches = (program: Draft, target: Draft, spans: Spans): boolean =>
+  reachesThroughOthers(program, target, spans) || reachesThroughOthers(target, program, spans);
 
-const reachesThroughOthers = (from: Draft, to: Draft): boolean => {
+const reachesThroughOthers = (from: Draft, to: Draft, spans: Spans): boolean => {
+  const earliest = spans.gap(from.first);
   const seen = new Set<Draft>();
   const stack: Draft[] = [];
   const push = (draft: Draft): void => {
     const real = root(draft);
-    if (real === to || seen.has(real) || real.last < from.first) return;
+    if (real === to || seen.has(real) || real.last < earliest) return;
     seen.add(real);
     stack.push(real);
   };
