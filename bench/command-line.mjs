@@ -11,7 +11,7 @@ export const usage = () => {
 
 ${names.join('\n')}
 
-  all            every one but "quality", one after the other, each in a process of its own
+  all            every one but "quality" and "variants", one after the other, each in a process of its own
   report         a page of the bars from files that --json wrote
 
   --json FILE    also write the figures to a file
@@ -21,7 +21,7 @@ ${names.join('\n')}
   --threads N    threads of nonet and of its peers
   --quick        tiny sizes and one sample: only shows that everything runs
   --no-peers     nonet alone
-  --data FILE    text for "quality"
+  --data FILE    text for "quality" and "variants"
 
 example: npm run bench -- gemm --seconds 10 --json gemm.json`;
 };

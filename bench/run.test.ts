@@ -112,9 +112,19 @@ describe('npm run bench', () => {
     expect(stderr).toMatch(/error: .*other\.json is no report/);
   });
 
-  it.skipIf(reason)('skips the quality of a text that is not there, with a word', () => {
+  it.skipIf(reason)('trains every variant of a model', () => {
+    const text = join(folder, 'text.txt');
+    writeFileSync(text, Array.from({ length: 3000 }, (_, i) => `${i} squared is ${i * i}.\n`).join(''));
+    const { rows } = reportOf('variants', '--data', text);
+    expect([...new Set(rows.map((row) => row.case))]).toEqual([
+      ...['flat', 'flat, in chunks', 'flat, reversible', 'flat, halting', 'patched'],
+    ]);
+    for (const { nonet } of rows) expect(nonet).toBeGreaterThan(0);
+  });
+
+  it.skipIf(reason).each(['quality', 'variants'])('skips the %s of a text that is not there, with a word', (name) => {
     const file = join(folder, 'skipped.json');
-    const { status, stdout } = bench('quality', '--data', join(folder, 'none.txt'), '--json', file);
+    const { status, stdout } = bench(name, '--data', join(folder, 'none.txt'), '--json', file);
     expect(status).toBe(0);
     expect(stdout).toMatch(/skipped: .*none\.txt is not there/);
     expect((JSON.parse(readFileSync(file, 'utf8')) as Report).rows).toEqual([]);
