@@ -96,5 +96,5 @@ export const trainingRoot = () => {
   return { root, configOf, checkpointOf, weightsOf, metricsOf, trainInParts, expectSameInParts };
 };
 
-const hexOf = (arrays: readonly NamedArray[]): [string, string][] =>
+export const hexOf = (arrays: readonly NamedArray[]): [string, string][] =>
   arrays.map(({ name, data }) => [name, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex')]);

@@ -1,0 +1,126 @@
+/** One switch: a key of the configuration and values that random combinations take; `undefined` leaves it to the preset. */
+export interface Switch {
+  readonly key: string;
+  readonly values: readonly unknown[];
+}
+
+/** A combination: values by key. */
+export type Combination = Readonly<Record<string, unknown>>;
+
+const both = [false, true];
+
+/** Every key that changes what is computed. A new one is one line here; `combinations.test.ts` misses it otherwise. */
+export const switches: readonly Switch[] = [
+  { key: 'data.parity', values: [false, false, true] },
+  { key: 'model.preset', values: ['nano', 'classic'] },
+  { key: 'model.bitsPerPatch', values: [1, 1, 2, 4, 8] },
+  { key: 'model.layers', values: [1, 2, 3] },
+  { key: 'model.dModel', values: [16, 24] },
+  { key: 'model.heads', values: [1, 2, 4] },
+  { key: 'model.feedForward', values: [16, 40] },
+  { key: 'model.activation', values: [undefined, 'gelu', 'swiglu', 'reluSquared'] },
+  { key: 'model.norm', values: [undefined, 'layer', 'rms'] },
+  { key: 'model.positions', values: [undefined, 'sinusoidal', 'rotary', 'learned'] },
+  { key: 'model.finalNorm', values: [undefined, ...both] },
+  { key: 'model.tiedHead', values: [...both, false] },
+  { key: 'model.biases', values: [undefined, ...both] },
+  { key: 'model.dropout', values: [0, 0.2] },
+  { key: 'model.rank', values: [0, 0, 4] },
+  { key: 'model.recompute', values: ['none', 'block', 'segment'] },
+  { key: 'model.reversible', values: both },
+  { key: 'model.act', values: both },
+  { key: 'model.actThreshold', values: [0.5, 0.99] },
+  { key: 'model.contextLength', values: [20, 24] },
+  { key: 'model.chunkSize', values: [0, 4, 7] },
+  { key: 'model.overlap', values: [0, 3, 16] },
+  { key: 'model.classicHead', values: [false, false, true] },
+  { key: 'train.epochs', values: [undefined, undefined, 1] },
+  { key: 'train.extraSteps', values: [0, 0, 0, 1] },
+  { key: 'train.batchSize', values: [3, 8] },
+  { key: 'train.accumulation', values: [1, 2] },
+  { key: 'train.optimizer', values: ['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd'] },
+  { key: 'train.betas', values: [[0.9, 0.99] as const, [0.8, 0.95] as const] },
+  { key: 'train.epsilon', values: [1e-8, 1e-6] },
+  { key: 'train.momentum', values: [0, 0.9] },
+  { key: 'train.nesterov', values: both },
+  { key: 'train.muonRate', values: [5, 20] },
+  { key: 'train.relativeStep', values: both },
+  { key: 'train.weightDecay', values: [0, 0.1] },
+  { key: 'train.clipKind', values: ['norm', 'value', 'adaptive'] },
+  { key: 'train.clip', values: [0.1, 1] },
+  { key: 'train.clipFactor', values: [1.5, 2] },
+  { key: 'train.clipBeta', values: [0.5, 0.98] },
+  { key: 'train.learningRate', values: [1e-3, 3e-3] },
+  { key: 'train.minLearningRate', values: [0, 1e-4] },
+  {
+    key: 'train.schedule',
+    values: ['constant', 'cosine', 'cosineRestarts', 'linear', 'oneCycle', 'progressivePlateau'],
+  },
+  { key: 'train.warmupSteps', values: [0, 2] },
+  { key: 'train.warmupShare', values: [0, 0.5] },
+  { key: 'train.finalDivisor', values: [1, 1e4] },
+  { key: 'train.restartPeriod', values: [undefined, 2] },
+  { key: 'train.restartMultiplier', values: [1, 2] },
+  { key: 'train.plateauPatience', values: [1, 2] },
+  { key: 'train.plateauMinChange', values: [0, 9] },
+  { key: 'train.plateauWarmupSteps', values: [0, 2] },
+  { key: 'train.labelSmoothing', values: [0, 0.1] },
+  { key: 'train.ponderWeight', values: [0, 0.01] },
+  { key: 'train.earlyStopping', values: [0, 0, 5] },
+  { key: 'train.spike', values: ['off', 'skip', 'rewind'] },
+  { key: 'train.spikeFactor', values: [1.5, 3] },
+  { key: 'train.evaluateEvery', values: [1, 1, 1, 0] },
+];
+
+/** Keys of a run that are no switches of what is computed, or that another test combines; with the reason. */
+export const apart: Readonly<Record<string, string>> = {
+  'model.family': 'there is one',
+  'train.steps': 'how long a run is',
+  'train.minutes': 'is turned into steps by a clock',
+  'train.evaluateBytes': 'how much is evaluated',
+  'train.checkpointEvery': 'when the run is saved: the test sets it',
+  'train.keepCheckpoints': 'what stays of checkpoints',
+  'train.keepBest': 'what stays of checkpoints',
+  'train.sampleEvery': 'writes text, changes no weight',
+  'train.sampleBytes': 'writes text, changes no weight',
+  'train.logEvery': 'what is written of metrics',
+  'adapter.rank': 'needs a trained run: test/adapters.test.ts',
+  'adapter.alpha': 'needs a trained run: test/adapters.test.ts',
+  'adapter.targets': 'needs a trained run: test/adapters.test.ts',
+};
+
+/** Combinations that must be refused, with what the message says. All others must work. */
+export const refusals: readonly { readonly when: (of: Combination) => boolean; readonly message: RegExp }[] = [
+  {
+    when: (of) => of['model.classicHead'] === true && of['model.bitsPerPatch'] !== 1,
+    message: /classicHead predicts one bit, but bitsPerPatch is \d; set classicHead: false/,
+  },
+  {
+    when: (of) => of['model.classicHead'] === true && of['model.tiedHead'] === true,
+    message: /classicHead and tiedHead exclude each other/,
+  },
+  {
+    when: (of) => of['train.extraSteps'] !== 0 && of['train.epochs'] === undefined,
+    message: /train.extraSteps: is 1, but there are no epochs: give train.epochs/,
+  },
+  {
+    when: (of) =>
+      of['train.evaluateEvery'] === 0 &&
+      (of['train.schedule'] === 'progressivePlateau' || of['train.earlyStopping'] !== 0),
+    message: /train.evaluateEvery: is 0, but train.\w+.* follows the evaluations/,
+  },
+];
+
+/** The configuration that a combination is, over what it does not say. */
+export const treeOf = (combination: Combination, base: Readonly<Record<string, object>>) => {
+  const tree: Record<string, unknown> = Object.fromEntries(
+    Object.entries(base).map(([group, of]) => [group, { ...of }]),
+  );
+  for (const [key, value] of Object.entries(combination)) {
+    if (value === undefined) continue;
+    const [group = '', name] = key.split('.');
+    if (name === undefined) tree[group] = value;
+    else tree[group] = { ...(tree[group] as object | undefined), [name]: value };
+  }
+  return tree;
+};
