@@ -15,6 +15,7 @@ import type { BitTransformer } from '../src/models/index.js';
 import { bind, joinParameters } from '../src/nn/index.js';
 import type { Tensor, Tree } from '../src/tensor/index.js';
 import { readArrays, writeArrays } from '../src/train/arrays.js';
+import { localBatches } from '../src/train/batch-source.js';
 import { checkConfig, type RunConfig, runConfigSchema } from '../src/train/config.js';
 import { batchersOf } from '../src/train/data.js';
 import { initialState } from '../src/train/initial-state.js';
@@ -156,7 +157,7 @@ const expectCausal = async (model: BitTransformer, state: State): Promise<void> 
 /** On one batch with one dropout the loss falls with one of three learning rates, by finite gradients; the state then. */
 const expectLearns = async (model: BitTransformer, config: RunConfig, state: State): Promise<State> => {
   const store = memoryStore(new TextEncoder().encode(text));
-  const stepper = createStepper(model, config, batchersOf(model, config, store), state);
+  const stepper = createStepper(model, config, localBatches(batchersOf(model, config, store)), state);
   const [parameters, optimizer] = [readArrays(state, 'parameters'), readArrays(state, 'optimizer')];
   const falls: number[] = [];
   for (const divisor of [1, 4, 16]) {
