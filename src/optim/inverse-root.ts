@@ -1,11 +1,15 @@
 import {
   add,
+  concat,
   constantArray,
   div,
+  expandDims,
   matmul,
   maximum,
   mul,
   pow,
+  reshape,
+  split,
   sqrt,
   square,
   sub,
@@ -20,20 +24,20 @@ const ridge = 1e-6;
 const iterations = 25;
 
 /**
- * `(A + 1e-6 |A| I)^(-1/p)` of a symmetric matrix [n, n] without negative eigenvalues, |A| being its Frobenius norm (at least
- * 1e-30), by the coupled Newton iteration of Iannazzo 2006, which is made of products alone: with B the sum in brackets, and
+ * `(A + 1e-6 |A| I)^(-1/p)` of symmetric matrices [..., n, n] without negative eigenvalues, |A| being the Frobenius norm (at
+ * least 1e-30) of each, by the coupled Newton iteration of Iannazzo 2006, which is made of products alone: with B the sum in brackets, and
  * z such that the eigenvalues of z B lie below (p + 1) / 2,
  *
  *     X = z^(1/p) I,  M = z B;      T = ((p + 1) I - M) / p,  X = X T,  M = T^p M      until M = I
  */
 export const inverseRoot = (matrix: Tensor, p: number): Tensor => {
-  const [n] = matrix.shape as readonly [number];
+  const n = matrix.shape.at(-1)!;
   const identity = constantArray(
     Float64Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0)),
     [n, n],
     matrix.dtype,
   );
-  const norm = maximum(sqrt(sum(square(matrix))), 1e-30);
+  const norm = maximum(sqrt(sum(square(matrix), { axes: [-2, -1], keepDims: true })), 1e-30);
   const scale = (p + 1) / (2 * (1 + ridge));
   let m = mul(add(div(matrix, norm), mul(identity, ridge)), scale);
   let x = mul(identity, pow(div(scale, norm), 1 / p));
@@ -44,6 +48,25 @@ export const inverseRoot = (matrix: Tensor, p: number): Tensor => {
   }
   return x;
 };
+
+/** The same of several matrices: those of one size together, so that there is one iteration for all of them. */
+export const inverseRoots = (matrices: readonly Tensor[], p: number): Tensor[] => {
+  const roots: Tensor[] = [];
+  for (const size of new Set(matrices.map(({ shape }) => shape[0]!))) {
+    const places = matrices.flatMap(({ shape }, i) => (shape[0] === size ? [i] : []));
+    const stacked = stack(places.map((i) => matrices[i]!));
+    split(inverseRoot(stacked, p), places.length, 0).forEach((root, k) => {
+      roots[places[k]!] = reshape(root, [size, size]);
+    });
+  }
+  return roots;
+};
+
+const stack = (matrices: readonly Tensor[]): Tensor =>
+  concat(
+    matrices.map((matrix) => expandDims(matrix, 0)),
+    0,
+  );
 
 const power = (matrix: Tensor, exponent: number): Tensor => {
   if (exponent === 1) return matrix;

@@ -24,7 +24,7 @@ import {
   unless,
 } from '../tensor/index.js';
 import { alongAxis, blocksOf, joinBlocks, takeBlock, unfolded } from './blocks.js';
-import { inverseRoot } from './inverse-root.js';
+import { inverseRoots } from './inverse-root.js';
 import { biasCorrection, type Optimizer } from './optimizer.js';
 import { decay, rateOf, type TensorRules } from './parameter-rules.js';
 
@@ -101,9 +101,7 @@ export const shampoo = (settings: ShampooSettings = {}, rules: TensorRules = {})
             }),
           );
           const order = axesOf(gradient.shape).length;
-          const roots = skippable(noRoots, old('root'), () =>
-            statistics.map((matrix) => inverseRoot(matrix, 2 * order)),
-          );
+          const roots = skippable(noRoots, old('root'), () => inverseRoots(statistics, 2 * order));
           const [direction] = skippable(isEarly, axes.length > 0 ? [adam] : [], () => {
             const parts = blocks.map((block, b) =>
               axes.reduce(
