@@ -45,6 +45,9 @@ What the description leaves open, and what is chosen here:
 - A convolution's learning-rate factor is 1/taps for `mean`; `perTap` multiplies the rate of each tap, in the step and in the
   decay, after grafting over the whole tensor.
 - Step i (from 0) has the rate `0.01 min(1, (i + 1) / (warmup + 1)) (1 - 3e-6)^i`, here with a warm-up of 2.
+- Models clip to 1e-6 of the weights instead of 1e-3. The gradient of entry (0, 0) of a mixer's matrix is zero, since a norm takes
+  the size of what it alone makes away again; what is left of it by rounding, over its own size, would be of the size of
+  Adam's other quotients, were it not far below eps. `pieces.optimizer` has 1e-3.
 - Momentum is debiased; all state is float64. Decay is on convolutions, mixers, embedding and output, not on norm scales.
 """
 import json
@@ -60,7 +63,8 @@ import numpy as np  # noqa: E402
 VOCAB, FEATURES, POINTWISE, INNER, LENGTH, BATCH, DEPTH, KERNEL = 256, 4, 6, 3, 16, 2, 2, 4
 DENSE_TAPS, OUTER_TAPS, MIDDLE_TAPS = 3, 3, 2
 SLOPE, Z_LOSS, TINY = 0.01, 0.01, 1e-16
-RATE, WARMUP, RATE_DECAY, DECAY, CLIP = 0.01, 2, 3e-6, 0.01, 1e-3
+RATE, WARMUP, RATE_DECAY, DECAY = 0.01, 2, 3e-6, 0.01
+CLIP, CLIP_OF_PIECE = 1e-6, 1e-3
 BETAS = (0.97, 0.997, 0.999)
 CONV_SCALE, CONV_SHIFT = 4, 8
 STEPS = 3
@@ -232,15 +236,15 @@ def gradients_of(parameters, window):
 # The optimizer, for one tensor.
 
 
-def clipped(g, gsq, w):
-    bound = CLIP * jnp.maximum(jnp.sqrt(jnp.sum(w**2)), 1e-3)
+def clipped(g, gsq, w, clip):
+    bound = clip * jnp.maximum(jnp.sqrt(jnp.sum(w**2)), 1e-3)
     of_gradient = jnp.minimum(1, bound / jnp.maximum(jnp.sqrt(jnp.sum(g**2)), TINY))
     of_squares = jnp.minimum(1, bound / jnp.maximum(jnp.sqrt(jnp.sum(gsq)), TINY))
     return g * of_gradient, gsq * of_squares
 
 
-def step(w, state, g, gsq, at, factor, decays):
-    g, gsq = clipped(g, gsq, w)
+def step(w, state, g, gsq, at, factor, decays, clip):
+    g, gsq = clipped(g, gsq, w, clip)
     state = [beta * old + (1 - beta) * now for beta, old, now in zip(BETAS, state, (g, g**2, gsq))]
     m, v, u = (old / (1 - beta ** (at + 1)) for beta, old in zip(BETAS, state))
     adam = m / jnp.maximum(jnp.sqrt(v), TINY)
@@ -261,16 +265,14 @@ def tap_factors(taps, kind):
     return factors / factors.sum()
 
 
-def factor_of(name, w, kind):
-    """Of w [devices, ...], for one device."""
+def rules_of(name, w, kind):
+    """Of w [devices, ...], for one device: the factor of its learning rate, and whether it decays."""
+    last = name.split(".")[-1]
     if name == "output":
-        return 1 / w.shape[0]
-    is_convolution = "conv" in name or name == "middle"
-    return tap_factors(w.shape[2], kind)[:, None] if is_convolution else 1
-
-
-def is_scale(name):
-    return name.split(".")[-1] in ("before", "after", "norm", "norm0", "norm1")
+        return 1 / w.shape[0], True
+    if name == "middle" or last.startswith("conv"):
+        return tap_factors(w.shape[2], kind)[:, None], True
+    return 1, last in ("embedding", "first", "second")
 
 
 def train(parameters, batches, kind):
@@ -279,7 +281,7 @@ def train(parameters, batches, kind):
         _, (gradients, squares) = gradients_of(parameters, window)
         stepped = {
             name: [
-                step(w[d], state[name][d], gradients[name][d], squares[name][d], at, factor_of(name, w, kind), not is_scale(name))
+                step(w[d], state[name][d], gradients[name][d], squares[name][d], at, *rules_of(name, w, kind), CLIP)
                 for d in range(len(w))
             ]
             for name, w in parameters.items()
@@ -467,9 +469,15 @@ def optimizer_piece(draw):
     for name, w in start.items():
         state = jnp.zeros((3, *w.shape))
         for at in range(STEPS):
-            w, state = step(w, state, gradients[at][name], squares[at][name], at, 1, decays[name])
+            w, state = step(w, state, gradients[at][name], squares[at][name], at, 1, decays[name], CLIP_OF_PIECE)
         after[name] = w
-    return {"parameters": start, "gradients": gradients, "squares": squares, "after": after}
+    return {
+        "clipRatio": CLIP_OF_PIECE,
+        "parameters": start,
+        "gradients": gradients,
+        "squares": squares,
+        "after": after,
+    }
 
 
 def plain(value):
