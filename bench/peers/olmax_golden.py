@@ -1,11 +1,10 @@
 """Golden values for the olmax model, made once with JAX in float64 from the formulas of its description.
 
-    sh bench/peers/setup.sh
+    python3 -m venv .peers/venv && .peers/venv/bin/python -m pip install jax     # or sh bench/peers/setup.sh, with PyTorch
     .peers/venv/bin/python bench/peers/olmax_golden.py > src/models/olmax/golden.json
     npx biome check --write src/models/olmax/golden.json
 
-(Of what setup.sh installs only `pip install jax` is needed.) Values are drawn by NumPy from fixed seeds, so a second run
-gives the same file up to the last digits.
+It takes one to two minutes. Values are drawn by NumPy from fixed seeds, so another run gives the same file up to the last digits.
 
 The file has `models`, one for one device and one for two, and `pieces`, single layers with their inputs and outputs.
 An array is `{"shape": [...], "data": "1.5 0 -2"}`, row by row, with ten significant digits. Parameters and inputs are exact:

@@ -89,20 +89,22 @@ export const arrayOf = (golden: GoldenArray, dtype: DType = 'f32'): HostArray =>
   return new HostArray(dtype === 'i32' ? Int32Array.from(numbers) : Float64Array.from(numbers), golden.shape, dtype);
 };
 
-/** A convolution's weight [out, taps, in], as it is there, to ours, [taps, in, out]; axes in front stay. */
+/** A convolution's weight [out, taps, in], as it is there, to ours, [taps, in, out]. */
 export const tapsFirst = (golden: GoldenArray): GoldenArray => {
-  const [outputs, taps, inputs] = golden.shape.slice(-3) as [number, number, number];
-  const [from, size] = [golden.data.split(' '), outputs * taps * inputs];
+  const [outputs, taps, inputs] = golden.shape as [number, number, number];
+  const from = golden.data.split(' ');
   const to = from.map((_, at) => {
-    const own = at % size;
-    const [tap, input, output] = [
-      Math.floor(own / (inputs * outputs)),
-      Math.floor(own / outputs) % inputs,
-      own % outputs,
-    ];
-    return from[at - own + (output * taps + tap) * inputs + input]!;
+    const [tap, input, output] = [Math.floor(at / (inputs * outputs)), Math.floor(at / outputs) % inputs, at % outputs];
+    return from[(output * taps + tap) * inputs + input]!;
   });
-  return { shape: [...golden.shape.slice(0, -3), taps, inputs, outputs], data: to.join(' ') };
+  return { shape: [taps, inputs, outputs], data: to.join(' ') };
+};
+
+/** What a device has of an array [devices, ...]. */
+export const ofDevice = ({ shape: [, ...shape], data }: GoldenArray, device: number): GoldenArray => {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const own = data.split(' ').slice(device * size, (device + 1) * size);
+  return { shape, data: own.join(' ') };
 };
 
 /** By path, as trees of parameters are. */
