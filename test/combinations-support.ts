@@ -133,7 +133,12 @@ const expectCausal = async (model: BitTransformer, state: State): Promise<void> 
 /** On one batch with one dropout the loss falls with one of three learning rates, by finite gradients; the state then. */
 const expectLearns = async (model: BitTransformer, config: RunConfig, state: State): Promise<State> => {
   const store = memoryStore(new TextEncoder().encode(text));
-  const stepper = createStepper(model, config, localBatches(batchersOf(model, config, store)), state);
+  const stepper = createStepper(
+    model,
+    config,
+    localBatches(batchersOf(model, config, { trainBytes: store, meta: { files: [] } })),
+    state,
+  );
   const [parameters, optimizer] = [readArrays(state, 'parameters'), readArrays(state, 'optimizer')];
   // A step as long as its gradient, which is bounded by a share of weights that begin as zeros, is lost in rounding.
   const { optimizer: kind, clipKind } = config.train;

@@ -48,6 +48,16 @@ describe('train.epochs', () => {
     expect(steps % 2).toBe(0);
   });
 
+  it('goes on in the order that data.shuffleBytes and data.interleave make, in epochs and at random', async () => {
+    const data = { shuffleBytes: 2000, interleave: 3 };
+    const walk = { ...epochs, epochs: 1, evaluateEvery: 2, evaluateBytes: 300 };
+    const rows = await expectSameInParts({ name: 'regions', model, data, train: walk }, [2]);
+    await train(configOf({ name: 'everywhere', model, train: walk }));
+    expect(rows.map(({ loss }) => loss)).not.toEqual((await metricsOf('everywhere')).map(({ loss }) => loss));
+    const random = { steps: 5, evaluateEvery: 2, evaluateBytes: 300, warmupSteps: 0 };
+    await expectSameInParts({ name: 'random regions', model, data, train: random }, [2]);
+  });
+
   it('gives way to another length on the command line, and is not changed in between', async () => {
     const recipe = `${root}/one epoch/config.json`;
     expect((await resolveConfig(recipe, ['train.steps=7'])).train).toMatchObject({ steps: 7 });

@@ -56,6 +56,27 @@ describe('createBatcher', () => {
     for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150);
   });
 
+  it('walks over the data region by region where an order says so, and can begin anywhere in each', () => {
+    const order = { shuffleBytes: 50, interleave: 1, files: [200] };
+    const batcher = createBatcher(options({ order, batchSize: 10 }));
+    const startsAt = (step: number): number[] => {
+      const { patches } = batcher.batch(step);
+      return Array.from({ length: 10 }, (_, row) => patches[row * 6]!);
+    };
+    // 39 windows of 5 bytes in groups of 10: a batch draws from one of them, and the 40th draw begins anew.
+    const seen = [0, 1, 2].map((region) => {
+      const all = Array.from({ length: 300 }, (_, walk) => startsAt(39 * walk + region));
+      return all.flat();
+    });
+    seen.forEach((starts, region) => {
+      expect([Math.min(...starts), Math.max(...starts)]).toEqual([region * 50, region * 50 + 49]);
+      expect(new Set(starts).size).toBe(50);
+    });
+    const last = Array.from({ length: 300 }, (_, walk) => startsAt(39 * walk + 3).slice(0, 9)).flat();
+    expect([Math.min(...last), Math.max(...last)]).toEqual([150, batcher.starts - 1]);
+    expect(createBatcher(options({ order, batchSize: 10 })).batch(5)).toEqual(batcher.batch(5));
+  });
+
   it.each([
     { bitsPerPatch: 1, parity: false, unit: 8 },
     { bitsPerPatch: 4, parity: false, unit: 8 },

@@ -4,6 +4,7 @@ import { type Batch, createBatchMaker } from './batch-rows.js';
 import type { ByteStore } from './byte-store.js';
 import { type BatchKind, batchKind, type CompressionRamp } from './compression.js';
 import { createPatchReader, type PatchLayout, type PatchReader } from './patch-reader.js';
+import { createWindowOrder, type DataOrder, type WindowGrid } from './window-order.js';
 
 export interface BatcherOptions extends PatchLayout {
   readonly store: ByteStore;
@@ -16,6 +17,8 @@ export interface BatcherOptions extends PatchLayout {
   readonly seed: number;
   /** Makes some batches compressed or direct; without it all are plain. */
   readonly compression?: CompressionRamp;
+  /** Reads the data region by region; without it windows come from all of it. */
+  readonly order?: DataOrder;
 }
 
 export interface Batcher {
@@ -34,7 +37,8 @@ const STREAM = 0x64617461;
 
 /**
  * Batches of windows drawn at random, with replacement, from all of `store`. Where a byte is a whole number of patches
- * windows start at bytes, else at any bit.
+ * windows start at bytes, else at any bit. With an order that shuffles less than all of the data the draws walk over it:
+ * from each group of its order come as many windows as lie in it side by side, beginning anywhere in those.
  *
  * @throws NonetError `E_DATA` when the store is shorter than one window.
  *
@@ -52,8 +56,9 @@ export function createBatcher(options: BatcherOptions): Batcher {
   const length = contextLength + 1;
   const make = createBatchMaker(store, options, length);
   const kind = (step: number): BatchKind => batchKind(options.compression, seed, step);
-  const unit = reader.aligned ? reader.frameBits : 1;
-  const starts = Math.floor((reader.totalBits - length * bitsPerPatch) / unit) + 1;
+  const { unit, stride, windows, starts, strideBytes } = windowGrid(reader, bitsPerPatch, contextLength);
+  const order = createWindowOrder({ windows, strideBytes }, options.order, seed);
+  const walks = order.groupSize < windows;
 
   return {
     starts,
@@ -63,12 +68,43 @@ export function createBatcher(options: BatcherOptions): Batcher {
       requireCount('step', step, 0);
       requireCount('microBatch', microBatch, 0);
       const [key0, key1] = seedKey(seed, STREAM, step, microBatch);
-      const start = (row: number): number => randomInteger(key0, key1, row, starts) * unit;
+      const draw = (row: number, bound: number): number => randomInteger(key0, key1, row, bound);
+      const before = (step * accumulation + microBatch) * batchSize;
+      const startInGroup = (row: number): number => {
+        const epoch = Math.floor((before + row) / windows);
+        const place = (before + row) % windows;
+        const first = place - (place % order.groupSize);
+        const inGroup = draw(2 * row, Math.min(order.groupSize, windows - first));
+        const window = order.unshuffled(epoch, first + inGroup) * (stride / unit);
+        return (window + draw(2 * row + 1, Math.min(stride / unit, starts - window))) * unit;
+      };
+      const start = walks ? startInGroup : (row: number): number => draw(row, starts) * unit;
       return make(
         kind(step),
         Array.from({ length: batchSize }, (_, row) => start(row)),
       );
     },
+  };
+}
+
+/** Where windows can start, and those that lie side by side, in bits. */
+export interface BitGrid extends WindowGrid {
+  /** Windows start at multiples of it: at bytes where those are whole numbers of patches. */
+  readonly unit: number;
+  /** From one window to the next. A context that ends inside of a byte overlaps the next one. */
+  readonly stride: number;
+  /** Places where a window can start. */
+  readonly starts: number;
+}
+
+export function windowGrid(reader: PatchReader, bitsPerPatch: number, contextLength: number): BitGrid {
+  const unit = reader.aligned ? reader.frameBits : 1;
+  const stride = Math.max(unit, Math.floor((contextLength * bitsPerPatch) / unit) * unit);
+  const room = reader.totalBits - (contextLength + 1) * bitsPerPatch;
+  return {
+    ...{ unit, stride, strideBytes: stride / reader.frameBits },
+    windows: Math.floor(room / stride) + 1,
+    starts: Math.floor(room / unit) + 1,
   };
 }
 

@@ -55,6 +55,21 @@ describe('createEpochBatcher', () => {
     expect(sorted(startsOf({ extraSteps: 2, accumulation: 5 }, 0, 2))).toEqual(everyWindow);
   });
 
+  it('keeps the windows of neighbouring steps within the bytes among which they are shuffled', () => {
+    const order = { shuffleBytes: 60, interleave: 1, files: [200] };
+    for (const epoch of [0, 1]) {
+      const starts = startsOf({ order }, epoch * 10, 10);
+      expect(sorted(starts)).toEqual(everyWindow);
+      // Groups of 12 windows of 5 bytes are three batches of four.
+      for (let first = 0; first < 36; first += 12) {
+        expect(sorted(starts.slice(first, first + 12))).toEqual(everyWindow.slice(first, first + 12));
+      }
+    }
+    const used = createEpochBatcher(options({ order }));
+    used.batch(17);
+    expect(used.batch(3)).toEqual(createEpochBatcher(options({ order })).batch(3));
+  });
+
   it('is a function of seed and step alone', () => {
     const used = createEpochBatcher(options());
     used.batch(7);

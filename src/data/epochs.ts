@@ -1,8 +1,8 @@
 import { NonetError } from '../core/errors.js';
-import { permute, seedKey } from '../core/random.js';
 import { type Batch, createBatchMaker } from './batch-rows.js';
-import { type Batcher, type BatcherOptions, createBatcher, requireCount } from './batches.js';
+import { type Batcher, type BatcherOptions, createBatcher, requireCount, windowGrid } from './batches.js';
 import { createPatchReader } from './patch-reader.js';
+import { createWindowOrder } from './window-order.js';
 
 export interface EpochOptions extends BatcherOptions {
   readonly epochs: number;
@@ -19,11 +19,8 @@ export interface EpochBatcher extends Batcher {
   readonly steps: number;
 }
 
-/** Sets the shuffles apart from every other use of the seed. */
-const STREAM = 0x65706f63;
-
 /**
- * Batches that go through `store` window by window, in an order of its own each epoch. Windows lie side by side, so that
+ * Batches that go through `store` window by window, in an order of its own each epoch: all of them shuffled, or as `order` says. Windows lie side by side, so that
  * every patch but the very first (and what is too short for a window at the end) is a target once per epoch. The last batch
  * of an epoch may have fewer rows, and the last optimizer step of an epoch fewer micro-batches.
  *
@@ -37,12 +34,9 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
   requireCount('accumulation', accumulation, 1);
   const reader = createPatchReader(store, options);
 
-  const length = contextLength + 1;
-  const make = createBatchMaker(store, options, length);
-  // A context that ends inside of a byte overlaps the next one: windows begin where bytes do.
-  const unit = reader.aligned ? reader.frameBits : 1;
-  const stride = Math.max(unit, Math.floor((contextLength * bitsPerPatch) / unit) * unit);
-  const windows = Math.floor((reader.totalBits - length * bitsPerPatch) / stride) + 1;
+  const make = createBatchMaker(store, options, contextLength + 1);
+  const { windows, stride, strideBytes } = windowGrid(reader, bitsPerPatch, contextLength);
+  const order = createWindowOrder({ windows, strideBytes }, options.order, seed);
   const walked = Math.ceil(windows / batchSize);
   const microBatchesOfEpoch = walked + extraSteps;
   const stepsOfEpoch = Math.ceil(microBatchesOfEpoch / accumulation);
@@ -69,9 +63,8 @@ export const createEpochBatcher = (options: EpochOptions): EpochBatcher => {
       }
       const at = first + microBatch;
       if (at >= walked) return random.batch(step, microBatch);
-      const key = seedKey(seed, STREAM, epoch);
       const rows = Math.min(batchSize, windows - at * batchSize);
-      const start = (row: number): number => permute(at * batchSize + row, windows, key) * stride;
+      const start = (row: number): number => order.at(epoch, at * batchSize + row) * stride;
       return make(
         random.kind(step),
         Array.from({ length: rows }, (_, row) => start(row)),

@@ -12,6 +12,7 @@ export type { FormatOption } from './sources.js';
 export { createStreamBatcher, type StreamBatcher, type StreamOptions } from './streams.js';
 export type { ExampleKind } from './tfrecord/example.js';
 export { type WriteOptions, type WrittenRecords, writeTfRecords } from './tfrecord/write.js';
+export type { DataOrder } from './window-order.js';
 export {
   bitWeights,
   type EvaluationBatch,

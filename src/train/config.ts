@@ -48,6 +48,19 @@ export const runConfigSchema = lazily(() => {
     validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
     splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),
     parity: z.boolean().default(false).describe('Follow every byte by an even-parity bit: 9 bits a byte.'),
+    shuffleBytes: z
+      .number()
+      .int()
+      .min(0)
+      .default(0)
+      .describe('Bytes of data among which windows are shuffled, region by region; 0: all of it.'),
+    interleave: z
+      .number()
+      .int()
+      .min(1)
+      .max(1024)
+      .default(1)
+      .describe('Files, or equal parts of the data where there are fewer, read side by side with data.shuffleBytes.'),
     workers: z
       .number()
       .int()
@@ -241,5 +254,9 @@ export const checkConfig = (tree: ConfigTree, source: string, name: string): Run
   const { run, model } = config;
   const resolved = { ...config, model: resolveModelConfig(model), run: { ...run, name: run.name ?? name } };
   requireStreamConfig(resolved);
+  if (config.data.interleave > 1 && config.data.shuffleBytes === 0) {
+    const message = `${source}: data.interleave: is ${config.data.interleave}, but windows are shuffled over all of the data: give data.shuffleBytes.`;
+    throw new NonetError('E_CONFIG', message, { source });
+  }
   return resolved;
 };

@@ -10,6 +10,7 @@ import {
   evaluationWindows,
   openDataset,
   type PreparedData,
+  type PreparedMeta,
   prepareData,
   sliceStore,
 } from '../data/index.js';
@@ -39,7 +40,7 @@ export const evaluationPart = ({ train }: RunConfig, validation: ByteStore): Byt
 export const requireWindows = (model: BitTransformer, config: RunConfig, dataset: Dataset): void => {
   const { bitsPerPatch, contextLength } = model.config;
   const layout = { bitsPerPatch, contextLength, parity: config.data.parity };
-  batchersOf(model, config, dataset.trainBytes)(0);
+  batchersOf(model, config, dataset)(0);
   evaluationWindows({ store: dataset.validationBytes, ...layout });
   if (config.train.evaluateEvery === 0) return;
   try {
@@ -52,19 +53,26 @@ export const requireWindows = (model: BitTransformer, config: RunConfig, dataset
   }
 };
 
+/** What batches need to know of a dataset. */
+export interface TrainingData extends Pick<Dataset, 'trainBytes'> {
+  readonly meta: Pick<PreparedMeta, 'files'>;
+}
+
 /** What the batches of a run are made by. The ramp of compressed batches ends with the warm-up unless told. */
-export const batchOptions = ({ config }: BitTransformer, { train, data: { parity } }: RunConfig): BatchOptions => {
+export const batchOptions = ({ config }: BitTransformer, run: RunConfig, { meta }: TrainingData): BatchOptions => {
   const { bitsPerPatch, contextLength } = config;
-  const { batchSize, accumulation, epochs, extraSteps, stream, compression, warmupSteps } = train;
+  const { parity, shuffleBytes, interleave } = run.data;
+  const { batchSize, accumulation, epochs, extraSteps, stream, compression, warmupSteps } = run.train;
   return {
     ...{ bitsPerPatch, parity, contextLength, batchSize, accumulation, epochs, extraSteps, stream },
+    ...(shuffleBytes > 0 && { order: { shuffleBytes, interleave, files: meta.files.map(({ bytes }) => bytes) } }),
     ...(compression && { compression: { ...compression, steps: compression.steps ?? warmupSteps } }),
   };
 };
 
 /** The batches of a run by their seed: windows at random, epoch by epoch, or in the order of the data. */
-export const batchersOf = (model: BitTransformer, config: RunConfig, store: ByteStore): BatcherOf =>
-  batchersOfSeeds(store, batchOptions(model, config));
+export const batchersOf = (model: BitTransformer, config: RunConfig, dataset: TrainingData): BatcherOf =>
+  batchersOfSeeds(dataset.trainBytes, batchOptions(model, config, dataset));
 
 /** The configuration with the steps that its epochs take, where it has any. */
 export const withEpochs = (config: RunConfig, batcherOf: BatcherOf): RunConfig => {

@@ -75,7 +75,7 @@ export const planRun = async (config: RunConfig) => {
   let steps: number;
   try {
     requireWindows(model, config, dataset);
-    steps = horizonOf(withEpochs(config, batchersOf(model, config, dataset.trainBytes)));
+    steps = horizonOf(withEpochs(config, batchersOf(model, config, dataset)));
   } finally {
     dataset.close();
   }

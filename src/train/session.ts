@@ -75,8 +75,8 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
   // Data that cannot be trained on or scored is better known now than after the last step.
   requireWindows(model, start.config, dataset);
-  const batcherOf = batchersOf(model, start.config, dataset.trainBytes);
-  const workerData = { folder: prepared.folder, options: batchOptions(model, start.config) };
+  const batcherOf = batchersOf(model, start.config, dataset);
+  const workerData = { folder: prepared.folder, options: batchOptions(model, start.config, dataset) };
   const batches = prefetchedBatches(batcherOf, start.config.data.workers, workerData);
   try {
     return await trainOn({

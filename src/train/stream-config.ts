@@ -9,7 +9,7 @@ interface Sections {
     readonly extraSteps: number;
     readonly compression?: object;
   };
-  readonly data: { readonly parity: boolean };
+  readonly data: { readonly parity: boolean; readonly shuffleBytes: number };
 }
 
 /** Throws `E_CONFIG` for what `train.stream` does not go with, naming both. */
@@ -23,6 +23,7 @@ const obstacleOf = ({ model, train, data }: Sections): string | undefined => {
   if (ofModel) return ofModel;
   if (train.extraSteps > 0) return 'train.extraSteps adds windows at random: set it to 0';
   if (train.compression) return 'train.compression changes what windows hold: leave it out';
+  if (data.shuffleBytes > 0) return 'data.shuffleBytes shuffles windows, which a stream has in order: leave it out';
   if (train.spike === 'rewind') {
     return 'train.spike rewind goes on with other batches, of which a stream has none: take skip or off';
   }
