@@ -1,4 +1,3 @@
-import { constants } from 'node:buffer';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z as Z } from 'zod';
@@ -9,6 +8,9 @@ import { type ByteStore, fileStore, memoryStore, sliceStore } from './byte-store
 
 /** Raised when the layout of a prepared folder changes: what was prepared before is then prepared anew. */
 export const PREPARED_VERSION = 1;
+
+/** Longer files are read in pages: what is touched of a mapping counts as memory of the process. */
+const LARGEST_MAPPING = 2 ** 28;
 
 export const DATA_FILE = 'data.bin';
 export const META_FILE = 'meta.json';
@@ -45,7 +47,7 @@ export interface Dataset {
 }
 
 export interface OpenOptions {
-  /** Maps a file into memory, where the native core can; without it the file is read in pages. */
+  /** Maps a file of up to 256 MiB into memory, where the native core can; else the file is read in pages. */
   readonly mapFile?: (path: string) => ArrayBuffer;
 }
 
@@ -56,10 +58,10 @@ export interface OpenOptions {
 export async function openDataset(folder: string, { mapFile }: OpenOptions = {}): Promise<Dataset> {
   const meta = await readMeta(folder);
   const path = join(folder, DATA_FILE);
-  // An empty file cannot be mapped, nor one that is longer than arrays get: it is read in pages.
+  // An empty file cannot be mapped.
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const file =
-    mapFile && size > 0 && size <= constants.MAX_LENGTH
+    mapFile && size > 0 && size <= LARGEST_MAPPING
       ? { ...memoryStore(new Uint8Array(mapFile(path))), close() {} }
       : fileStore(path);
   if (file.length !== meta.bytes || meta.trainBytes + meta.validationBytes !== meta.bytes) {

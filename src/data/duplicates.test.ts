@@ -38,6 +38,13 @@ describe('findDuplicates', () => {
     expect((await search(block.subarray(1), block)).found).toBe(0);
   });
 
+  it('looks for so many blocks at most, spread over all of the validation part', async () => {
+    const validation = noise(256 * 40, 9);
+    const find = (training: Uint8Array) => findDuplicates(memoryStore(training), memoryStore(validation), 10);
+    expect(await find(validation)).toEqual({ blockBytes: 256, blocks: 10, found: 10 });
+    expect((await find(validation.subarray(256 * 20))).found).toBe(5);
+  });
+
   it('finds blocks across and at the edges of the pieces it reads', async () => {
     const mebibyte = 1 << 20;
     const training = noise(2 * mebibyte + 100, 8);

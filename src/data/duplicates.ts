@@ -3,6 +3,9 @@ import type { ByteStore } from './byte-store.js';
 /** Bytes of a block: long enough that ordinary prose never repeats one by chance. */
 const BLOCK_BYTES = 256;
 
+/** Blocks looked for, 64 MiB of them: the index stays small whatever the size of the data. */
+const MOST_BLOCKS = 1 << 18;
+
 const PIECE_BYTES = 1 << 20;
 
 /** Base of the polynomial hash; odd, so that no byte's weight vanishes modulo 2^32. */
@@ -10,7 +13,7 @@ const BASE = 0x01000193;
 
 export interface Duplicates {
   readonly blockBytes: number;
-  /** Blocks of the validation part. */
+  /** Blocks of the validation part that were looked for. */
   readonly blocks: number;
   /** Those that also stand somewhere in the training part. */
   readonly found: number;
@@ -18,11 +21,15 @@ export interface Duplicates {
 
 /**
  * Looks for blocks of 256 validation bytes anywhere in the training bytes: a rolling hash (Karp and Rabin 1987) over
- * every position of the training part, each hit confirmed byte by byte. A repeat of 511 bytes is always seen. The event
- * loop is let in once per MiB.
+ * every position of the training part, each hit confirmed byte by byte. A repeat of 511 bytes is always seen, unless there
+ * are more than `most` blocks: then so many are looked for, evenly spread. The event loop is let in once per MiB.
  */
-export async function findDuplicates(training: ByteStore, validation: ByteStore): Promise<Duplicates> {
-  const index = indexBlocks(validation);
+export async function findDuplicates(
+  training: ByteStore,
+  validation: ByteStore,
+  most = MOST_BLOCKS,
+): Promise<Duplicates> {
+  const index = indexBlocks(validation, most);
   if (index.blocks === 0) return { blockBytes: BLOCK_BYTES, blocks: 0, found: 0 };
   // What a byte adds that leaves the window: its weight once the whole window has passed over it.
   let leaving = 1;
@@ -55,20 +62,23 @@ interface BlockIndex {
 }
 
 /** An open-addressing table from the hash of a block to where it stands; equal blocks share an entry. */
-function indexBlocks(validation: ByteStore): BlockIndex {
-  const blocks = Math.floor(validation.length / BLOCK_BYTES);
+function indexBlocks(validation: ByteStore, most: number): BlockIndex {
+  const whole = Math.floor(validation.length / BLOCK_BYTES);
+  const blocks = Math.min(whole, most);
   const bits = Math.max(4, Math.ceil(Math.log2(blocks + 1)) + 1);
   const hashes = new Int32Array(2 ** bits);
-  // 1 + the number of the entry's first block; 0 for an empty slot.
+  // 1 + the number of the entry's first block among those looked for; 0 for an empty slot.
   const owners = new Uint32Array(2 ** bits);
   const counts = new Uint32Array(2 ** bits);
   const slotOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> (32 - bits);
-  const blockAt = (owner: number): Uint8Array => validation.read((owner - 1) * BLOCK_BYTES, BLOCK_BYTES);
+  const blockOf = (block: number): Uint8Array =>
+    validation.read(Math.floor((block * whole) / blocks) * BLOCK_BYTES, BLOCK_BYTES);
+  const blockAt = (owner: number): Uint8Array => blockOf(owner - 1);
 
   const after = (slot: number): number => (slot + 1) & (hashes.length - 1);
 
   for (let block = 0; block < blocks; block++) {
-    const bytes = validation.read(block * BLOCK_BYTES, BLOCK_BYTES);
+    const bytes = blockOf(block);
     const hash = bytes.reduce((sum, byte) => (Math.imul(sum, BASE) + byte) | 0, 0);
     let slot = slotOf(hash);
     while (owners[slot] !== 0 && !(hashes[slot] === hash && sameBlock(blockAt(owners[slot]!), bytes, 0))) {
