@@ -25,6 +25,7 @@ export { type RunConfig, resolveConfig, runConfigSchema } from './train/config.j
 export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/evaluate.js';
 export { haltProbs } from './train/halt-probs.js';
 export { type LoadedRun, loadRun } from './train/load.js';
+export { type ConvertedRecipe, fromOlmax } from './train/olmax/convert.js';
 export { planRun } from './train/plan.js';
 export {
   resolveSweep,

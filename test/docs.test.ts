@@ -12,6 +12,7 @@ const pages = [
   'docs/guide.md',
   'docs/training.md',
   'docs/recipes.md',
+  'docs/olmax-config.md',
   'docs/sweeps.md',
   'docs/transforms.md',
   'docs/engine.md',

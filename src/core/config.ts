@@ -5,7 +5,7 @@ import { type ConfigTree, isTree } from './recipe.js';
 import { type KnownKey, knownKeys } from './schema-keys.js';
 
 export { applyOverrides } from './overrides.js';
-export { type ConfigTree, loadRecipe, mergeTrees } from './recipe.js';
+export { type ConfigTree, isTree, loadRecipe, mergeTrees } from './recipe.js';
 export { jsonSchema, type KnownKey, knownKeys } from './schema-keys.js';
 
 /** One thing that is wrong with a configuration. */
