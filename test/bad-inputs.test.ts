@@ -9,6 +9,8 @@ import { checkpointCases } from './bad-inputs/checkpoints.js';
 import { commandCases, configCases } from './bad-inputs/commands.js';
 import { dataCases } from './bad-inputs/data.js';
 import { promptCases } from './bad-inputs/prompts.js';
+import { recordCases, tfrecordCases } from './bad-inputs/records.js';
+import { olmaxCases, settingCases } from './bad-inputs/settings.js';
 import { sweepCases } from './bad-inputs/sweeps.js';
 import { type BadInput, buildWorld, snapshot } from './bad-inputs/world.js';
 
@@ -38,6 +40,10 @@ const groups: Readonly<Record<string, readonly BadInput[]>> = {
   'damaged checkpoints and runs': checkpointCases,
   'a wrong prompt': promptCases,
   'a wrong sweep': sweepCases,
+  'wrong records': recordCases,
+  'records written wrongly': tfrecordCases,
+  'settings that cannot be': settingCases,
+  'a wrong configuration of Olmax': olmaxCases,
 };
 
 describe.each(Object.entries(groups))('%s', (_, cases) => {

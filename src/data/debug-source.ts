@@ -1,13 +1,20 @@
+import { NonetError } from '../core/errors.js';
 import { randomInteger, seedKey } from '../core/random.js';
 
 /** Sets these draws apart from every other use of a seed. */
 const STREAM = 0x64656267;
 const PIECE_BYTES = 1 << 16;
 
-/** The bytes that `debug:BYTES` stands for; undefined for any other path. */
+/**
+ * The bytes that `debug:BYTES` stands for; undefined for a path of a file.
+ * @throws NonetError `E_CONFIG` for other words behind `debug:`.
+ */
 export const debugBytes = (path: string): number | undefined => {
-  const digits = /^debug:(\d+)$/.exec(path)?.[1];
-  return digits === undefined ? undefined : Number(digits);
+  const digits = /^debug:(.*)$/s.exec(path)?.[1];
+  if (digits === undefined) return undefined;
+  const bytes = Number(digits);
+  if (/^\d+$/.test(digits) && Number.isSafeInteger(bytes)) return bytes;
+  throw new NonetError('E_CONFIG', `${path}: a number of bytes is expected, as in debug:100000.`, { path });
 };
 
 /**

@@ -55,6 +55,10 @@ export async function prepareData(options: DataOptions, cacheFolder: string): Pr
   const rule = splitRule(options);
   const warnings: string[] = [];
   const parts = wikitextParts(await resolveSources(options.path, options.format));
+  if (parts.training.length === 0) {
+    const message = 'data.path has no training part, only wiki.valid and wiki.test files: add wiki.train.raw.';
+    throw new NonetError('E_DATA', message, { path: options.path });
+  }
   const { validationPath } = options;
   const validation = validationPath ? await resolveSources(validationPath, options.format) : parts.validation;
   const training = withoutValidation(parts.training, validation, warnings);
