@@ -11,6 +11,9 @@ const PIECE_BYTES = 1 << 20;
 /** Base of the polynomial hash; odd, so that no byte's weight vanishes modulo 2^32. */
 const BASE = 0x01000193;
 
+/** Base of a second hash of windows that have the first one: comparing bytes may read from disk. */
+const OTHER_BASE = 0x9e3779b1;
+
 export interface Duplicates {
   readonly blockBytes: number;
   /** Blocks of the validation part that were looked for. */
@@ -70,6 +73,7 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
   // 1 + the number of the entry's first block among those looked for; 0 for an empty slot.
   const owners = new Uint32Array(2 ** bits);
   const counts = new Uint32Array(2 ** bits);
+  const otherHashes = new Int32Array(2 ** bits);
   const slotOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> (32 - bits);
   const blockOf = (block: number): Uint8Array =>
     validation.read(Math.floor((block * whole) / blocks) * BLOCK_BYTES, BLOCK_BYTES);
@@ -79,12 +83,13 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
 
   for (let block = 0; block < blocks; block++) {
     const bytes = blockOf(block);
-    const hash = bytes.reduce((sum, byte) => (Math.imul(sum, BASE) + byte) | 0, 0);
+    const hash = hashOf(bytes, 0, BASE);
     let slot = slotOf(hash);
     while (owners[slot] !== 0 && !(hashes[slot] === hash && sameBlock(blockAt(owners[slot]!), bytes, 0))) {
       slot = after(slot);
     }
     hashes[slot] = hash;
+    otherHashes[slot] = hashOf(bytes, 0, OTHER_BASE);
     if (owners[slot] === 0) owners[slot] = block + 1;
     counts[slot] = counts[slot]! + 1;
   }
@@ -97,6 +102,7 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
         if (hashes[slot] !== hash) continue;
         // Taken already: not compared again, or a long run of one byte would cost a comparison per position.
         if (count === 0) return 0;
+        if (otherHashes[slot] !== hashOf(bytes, start, OTHER_BASE)) continue;
         if (!sameBlock(blockAt(owners[slot]!), bytes, start)) continue;
         counts[slot] = 0;
         return count;
@@ -104,6 +110,13 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
       return 0;
     },
   };
+}
+
+/** Of the block that begins at `start`. */
+function hashOf(bytes: Uint8Array, start: number, base: number): number {
+  let hash = 0;
+  for (let at = start; at < start + BLOCK_BYTES; at++) hash = (Math.imul(hash, base) + bytes[at]!) | 0;
+  return hash;
 }
 
 function sameBlock(block: Uint8Array, bytes: Uint8Array, start: number): boolean {
