@@ -42,7 +42,7 @@ describe('compressed batches', () => {
 
   it('are shown by plan and profile as they run', async () => {
     const config = configOf({ name: 'explained', model: flat, train: { compression: always } });
-    const calls = await explainStep(config, { profile: true });
+    const { calls } = await explainStep(config, { profile: true });
     expect(calls.some(({ kernel }) => kernel === 'decodeRunLength')).toBe(true);
   });
 });

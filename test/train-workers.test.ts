@@ -20,7 +20,8 @@ const workersAlive = (): number =>
   process.getActiveResourcesInfo().filter((name) => /^(Worker|MessagePort)$/.test(name)).length;
 
 describe.skipIf(!isBuilt)('data.workers', () => {
-  const untimed = (rows: readonly object[]) => rows.map((row) => ({ ...row, seconds: 0, dataWaitSeconds: 0 }));
+  const untimed = (rows: readonly object[]) =>
+    rows.map((row) => ({ ...row, seconds: 0, dataWaitSeconds: 0, speed: 0 }));
 
   it.each<[string, object]>([
     ['windows at random', { steps: 12, compression }],

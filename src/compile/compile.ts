@@ -36,7 +36,9 @@ export interface Compiled {
   (...args: Argument[]): Promise<Result>;
   /**
    * Runs the program `n` times in one native call: donated states are carried along, array arguments have a new first
-   * dimension of `n`, outputs are stacked likewise; for `n` = 1 neither has it.
+   * dimension of `n`, outputs are stacked likewise; for `n` = 1 neither has it. Where a guard ends repetition `i` (from 0),
+   * those before it are done: the details of the `E_GUARD` have `repetition: i` and, as `returned`, outputs that hold good
+   * up to there, and the handles passed in go on from the state behind them.
    */
   repeat(n: number, ...args: Argument[]): Promise<Result>;
   /**
@@ -45,7 +47,7 @@ export interface Compiled {
    */
   findNotFinite(...args: Argument[]): Promise<{ op: string; scope: string } | undefined>;
   /** Runs once and tells how long every kernel call took; donated states are carried on as by a plain call. */
-  profile(...args: Argument[]): Promise<{ result: Result; calls: readonly ProfiledCall[] }>;
+  profile(...args: Argument[]): Promise<{ result: Result; calls: readonly ProfiledCall[]; plan: ProgramPlan }>;
   /** What a call with such arguments would take, without running it. States may be given as trees of types. */
   plan(
     ...args: (Argument | { readonly state: Tree<TensorType> } | Tree<TensorType>)[]
@@ -128,8 +130,9 @@ export const compile = (f: (...args: any[]) => Tree<Tensor> | object, options: C
   compiled.profile = async (...args) => {
     const { traced, donated, result, executable } = await call(1, args, { profile: true });
     const seconds = result.status === 'done' ? result.seconds : undefined;
-    const calls = executable.plan.calls.map((planned, i) => ({ ...planned, seconds: seconds?.[i] ?? 0 }));
-    return { result: assemble(traced, donated, result), calls };
+    const { plan } = executable;
+    const calls = plan.calls.map((planned, i) => ({ ...planned, seconds: seconds?.[i] ?? 0 }));
+    return { result: assemble(traced, donated, result), calls, plan };
   };
   compiled.plan = (...args) => {
     const specs = args.map((arg): ArgumentSpec => {
@@ -208,21 +211,29 @@ const assemble = (
     for (const { restore } of donated.values()) restore();
     if (result.status === 'guard') {
       const { code, repetition, outputs } = result;
-      throw new NonetError('E_GUARD', `the run was ended by guard ${code}`, { guard: code, repetition, outputs });
+      // Whole repetitions before it count: what they returned, and the states, which the handles passed in hold.
+      const details = { guard: code, repetition, returned: returnedOf(traced, donated, outputs) };
+      throw new NonetError('E_GUARD', `the run was ended by guard ${code}`, details);
     }
     throw new NonetError('E_NOT_FINITE', `${result.op} in ${result.scope || 'the program'} gave NaN or infinity`, {
       ...result,
     });
   }
-  const returned = traced.program.outputs.map((output) => output.donated === undefined);
-  const position = returned.map((own, i) => (own ? returned.slice(0, i).filter(Boolean).length : -1));
+  const handles = [...donated].map(([key, { next }]) => [key, next] as const);
+  const returned = returnedOf(traced, donated, result.outputs);
+  return handles.length === 0 ? returned : { ...returned, ...Object.fromEntries(handles) };
+};
+
+/** The result in the function's own form, without the states that go back into arguments. */
+const returnedOf = (traced: Traced, donated: ReadonlyMap<string, unknown>, outputs: readonly HostArray[]): Result => {
+  const isReturned = traced.program.outputs.map((output) => output.donated === undefined);
+  const position = isReturned.map((own, i) => (own ? isReturned.slice(0, i).filter(Boolean).length : -1));
   const isLeaf = (value: unknown): value is number | null => typeof value === 'number' || value === null;
   const build = (form: Tree<number | null>): Result =>
-    treeMap<number | null, HostArray | null>(form, isLeaf, (i) => (i === null ? null : result.outputs[position[i]!]!));
+    treeMap<number | null, HostArray | null>(form, isLeaf, (i) => (i === null ? null : outputs[position[i]!]!));
   if (donated.size === 0) return build(traced.result);
-  const out: Record<string, unknown> = {};
-  for (const [key, form] of Object.entries(traced.result as Record<string, Tree<number | null>>)) {
-    out[key] = donated.get(key)?.next ?? build(form);
-  }
-  return out;
+  const kept = Object.entries(traced.result as Record<string, Tree<number | null>>).filter(
+    ([key]) => !donated.has(key),
+  );
+  return Object.fromEntries(kept.map(([key, form]) => [key, build(form)]));
 };

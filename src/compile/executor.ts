@@ -23,6 +23,8 @@ export interface PlannedCall {
   readonly flops: number;
   /** Bytes of the memory that its operands lie in. */
   readonly bytes: number;
+  /** Bytes of the arena that hold values while it runs. */
+  readonly aliveBytes: number;
   /** Runs inside the tasks of the call before it, whose time then includes its own. */
   readonly attached: boolean;
 }

@@ -5,16 +5,18 @@ import { NonetError } from './errors.js';
 
 /**
  * Writes a file so that at every moment, a power cut included, `path` holds either its old contents or all of the new:
- * the data goes to `<path>.tmp-<id>`, is synced, renamed over `path`, and the folder entry is synced.
+ * the data goes to `<path>.tmp-<id>`, is synced, renamed over `path`, and the folder entry is synced. Pieces are written as
+ * they come, so that they need not be in memory together.
  *
  * @throws NonetError `E_FILE`; the temporary file is removed and the old contents are left as they were.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<string>): Promise<void> {
   const temporary = temporaryName(path);
   try {
     const file = await open(temporary, 'wx');
     try {
-      await file.writeFile(data);
+      for (const piece of typeof data === 'string' || data instanceof Uint8Array ? [data] : data)
+        await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();

@@ -14,6 +14,7 @@ import { compressionKeys } from './compression-keys.js';
 import { optimizerKeys } from './optimizer-keys.js';
 import { scheduleKeys } from './schedule-keys.js';
 import { requireStreamConfig } from './stream-config.js';
+import { traceKeys } from './trace-keys.js';
 import { watchKeys } from './watch-keys.js';
 
 /** Everything a run needs, as one tree: what recipes are checked against and `nonet config` prints. */
@@ -102,6 +103,15 @@ export const runConfigSchema = lazily(() => {
       ),
     batchSize: z.number().int().positive().default(16).describe('Windows per micro-batch.'),
     accumulation: z.number().int().positive().default(1).describe('Micro-batches whose gradients make one step.'),
+    stepsPerCall: z
+      .number()
+      .int()
+      .positive()
+      .max(4096)
+      .default(1)
+      .describe(
+        'Steps that one call into the native core does, the same bits. Evaluations, checkpoints, samples and a trace cut it short. With accumulation it stays one step a call.',
+      ),
     compression: compressionKeys(z),
     ...optimizerKeys(z),
     ...scheduleKeys(z),
@@ -162,6 +172,15 @@ export const runConfigSchema = lazily(() => {
     if (train.epochs === undefined && train.extraSteps > 0) {
       addIssue({ code: 'custom', path: ['extraSteps'], message: 'but there are no epochs: give train.epochs' });
     }
+    if (train.stepsPerCall > 1 && train.compression) {
+      const message =
+        'but the batches of train.compression differ in size and cannot be stacked: leave one of them out';
+      addIssue({ code: 'custom', path: ['stepsPerCall'], message });
+    }
+    if (train.stepsPerCall > 1 && train.spike !== 'off') {
+      const message = `but train.spike ${train.spike} looks at the loss of each step before the next: turn one of them off`;
+      addIssue({ code: 'custom', path: ['stepsPerCall'], message });
+    }
     if (evaluateEvery > 0 || (schedule !== 'progressivePlateau' && earlyStopping === 0)) return;
     const what = earlyStopping > 0 ? 'train.earlyStopping' : 'train.schedule progressivePlateau';
     const message = `but ${what} follows the evaluations: give the steps between two of them`;
@@ -200,6 +219,7 @@ export const runConfigSchema = lazily(() => {
     data: dataSchema,
     model: modelConfigSchema().prefault({}),
     train: trainSchema.prefault({}),
+    trace: traceKeys(z),
     init: z
       .strictObject({
         from: z

@@ -1,10 +1,11 @@
 import { defaultExecutor } from '../compile/default-executor.js';
-import type { PlannedCall } from '../compile/executor.js';
+import type { PlannedCall, ProgramPlan } from '../compile/executor.js';
 import { scalar } from '../compile/host-array.js';
 import { NativeExecutor } from '../compile/native/executor.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import type { BitTransformer } from '../models/index.js';
+import type { RecordedTrace } from '../telemetry/index.js';
 import { batchInputs } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
 import { measuredPeak } from './machine.js';
@@ -21,6 +22,12 @@ export interface ExplainedCall extends PlannedCall {
   readonly seconds?: number;
 }
 
+/** The program of a training step. */
+export interface ExplainedStep {
+  readonly plan: ProgramPlan;
+  readonly calls: readonly ExplainedCall[];
+}
+
 /** Working set of the bandwidth probe: beyond the usual second-level caches. */
 const probeBytes = 32 * 2 ** 20;
 const profiledSteps = 4;
@@ -30,7 +37,7 @@ const uncompressed = { code: new Uint8Array(), starts: new Int32Array() };
  * The program of a training step, call by call. With `profile` a few steps run on an untrained state and made-up bytes,
  * and every call gets the shortest of its times. Throws `E_PROGRAM` without the native engine.
  */
-export const explainStep = async (config: RunConfig, { profile = false } = {}): Promise<ExplainedCall[]> => {
+export const explainStep = async (config: RunConfig, { profile = false } = {}): Promise<ExplainedStep> => {
   const executor = defaultExecutor();
   if (!(executor instanceof NativeExecutor)) {
     throw new NonetError('E_PROGRAM', 'only the native engine has a program of kernel calls; see nonet doctor');
@@ -38,13 +45,14 @@ export const explainStep = async (config: RunConfig, { profile = false } = {}): 
   const model = trainedModel(config);
   const peak = (await measuredPeak())!;
   const bandwidth = (await executor.addon.probe('copy', 0.1, executor.threads, probeBytes)) * 1e9;
-  const { calls } = stepPlanOf(model, config).plan;
+  const { plan } = stepPlanOf(model, config);
   const seconds = profile ? await profileStep(model, config) : undefined;
-  return calls.map((call, i) => ({
+  const calls = plan.calls.map((call, i) => ({
     ...call,
     expectedSeconds: Math.max(call.flops / peak, call.bytes / bandwidth),
     ...(seconds && { seconds: seconds[i]! }),
   }));
+  return { plan, calls };
 };
 
 const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Float64Array> => {
@@ -73,23 +81,14 @@ const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Fl
   return best!;
 };
 
-/** A profile in the trace event format that Perfetto (ui.perfetto.dev) opens: one slice for each call. */
-export const traceEvents = (calls: readonly ExplainedCall[]): { traceEvents: unknown[] } => {
-  let start = 0;
-  const events = calls.map(({ kernel, scope, ops, shape, flops, bytes, seconds, expectedSeconds }) => {
-    const duration = (seconds ?? expectedSeconds) * 1e6;
-    const event = {
-      name: kernel,
-      cat: scope || 'step',
-      ph: 'X',
-      ts: start,
-      dur: duration,
-      pid: 1,
-      tid: 1,
-      args: { scope, ops: ops.join(' '), shape: shape.join(' x '), flops, bytes },
-    };
-    start += duration;
-    return event;
-  });
-  return { traceEvents: [{ name: 'process_name', ph: 'M', pid: 1, args: { name: 'nonet training step' } }, ...events] };
+/** The profile of one step as a trace. */
+export const traceOf = ({ plan, calls }: ExplainedStep): RecordedTrace => {
+  const seconds = Float64Array.from(calls, (call) => call.seconds ?? call.expectedSeconds);
+  const ended = seconds.reduce((sum, one) => sum + one, 0);
+  const program = { name: 'step', began: 0, ended, plan, seconds };
+  return {
+    name: 'nonet training step',
+    wallTime: 0,
+    steps: [{ step: 1, began: 0, ended, programs: [program] }],
+  };
 };

@@ -10,6 +10,7 @@ import { readArrays, writeArrays } from './arrays.js';
 import { writeAttention } from './attention.js';
 import type { BatchSource } from './batch-source.js';
 import type { Board } from './board.js';
+import { callLength } from './call-length.js';
 import type { RunConfig } from './config.js';
 import {
   afterEvaluation,
@@ -29,10 +30,12 @@ import { instructionSet } from './machine.js';
 import { cutMetrics, type MetricsRow, openMetrics, readMetrics } from './metrics.js';
 import type { Progress } from './progress.js';
 import { createReconstruction } from './reconstruction.js';
+import type { RunTrace } from './run-trace.js';
 import type { Score, Scorer } from './score.js';
 import { lossLimit, mostRewinds, noLimit, reseeded } from './spike.js';
-import type { Stepper } from './stepper.js';
+import type { Stepper, StepResult } from './stepper.js';
 import { readKept, writeKept } from './stream.js';
+import { isTrendStep, Trend } from './trend.js';
 
 /** Samples of a run, one JSON object a line. */
 export const SAMPLES_FILE = 'samples.jsonl';
@@ -42,12 +45,14 @@ export interface LoopParts {
   readonly model: BitTransformer;
   readonly config: RunConfig;
   readonly stepper: Stepper;
+  readonly trace: RunTrace;
   readonly batches: BatchSource;
   readonly progress: Progress | undefined;
   readonly validationBytes: ByteStore;
   readonly scorer: Scorer;
   readonly board?: Board;
   readonly bytesPerStep: number;
+  readonly parameters: number;
   /** Hash of the weights that adapters build on. */
   readonly base?: string;
   /** Where the session begins. */
@@ -74,12 +79,14 @@ export class Loop {
   /** Steps by the kind of their batches. */
   readonly kinds: Record<BatchKind, number> = { plain: 0, compressed: 0, direct: 0 };
   private metrics;
+  private trend: Trend;
   private readonly evaluationBytes: ByteStore;
   private readonly reconstruction;
 
   constructor(private readonly parts: LoopParts) {
     this.course = parts.course;
     this.metrics = openMetrics(parts.run.metricsPath);
+    this.trend = new Trend(parts);
     const { validationBytes, config, model } = parts;
     this.reconstruction = createReconstruction(model, config.data.parity);
     const part = evaluationPart(config, validationBytes);
@@ -88,17 +95,16 @@ export class Loop {
 
   /** Goes to the last step, or to where early stopping ends it. Returns whether the signal ended it before. */
   async steps(from: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const { config, progress, model } = this.parts;
-    const { steps, logEvery, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
+    const { config, progress, model, trace, run } = this.parts;
+    const { steps, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
     this.done = from;
+    this.trend = new Trend(this.parts, await readMetrics(run.metricsPath));
     const samples = writesBytes(model.config.bitsPerPatch, config.data.parity);
     const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
     while (this.done < steps && !isStopped(this.course, config)) {
       if (signal?.aborted) return true;
-      const { went, row, training } = await this.step();
-      if (!went) continue;
-      if (row.spike || this.done % logEvery === 0 || this.done === steps) this.record(row);
-      progress?.update({ step: this.done, ...training });
+      if (!(await trace.step(this.done, () => this.call()))) continue;
+      if (!trace.covers(this.done)) await this.writeTrace();
       if (every(evaluateEvery)) {
         const score = await this.evaluate(this.done, this.evaluationBytes);
         this.evaluated(score);
@@ -111,35 +117,60 @@ export class Loop {
     return false;
   }
 
-  /** One step, and what is done about its loss; it did not go on where the run went back instead. */
-  private async step() {
-    const { stepper, batches, config } = this.parts;
-    const { course } = this;
-    const { spike: handling, compression } = config.train;
+  /** The next steps, as many as one call does. Returns whether the run went on, and not back. */
+  private async call(): Promise<boolean> {
+    const { stepper, config } = this.parts;
     const began = performance.now();
-    const learningRate = courseLearningRate(config, course, this.done);
+    const passed = (): number => (performance.now() - began) / 1000;
+    const count = callLength(config, this.done);
+    if (count === 1) {
+      const order = this.order(this.done);
+      const result = await stepper.run(this.done, order);
+      return this.did(result, { ...order, seconds: passed() });
+    }
+    const orders = Array.from({ length: count }, (_, i) => this.order(this.done + i));
+    const { results, error } = await stepper.runMany(this.done, orders);
+    const seconds = passed() / Math.max(1, results.length);
+    for (const [i, result] of results.entries()) await this.did(result, { ...orders[i]!, seconds });
+    if (error) throw error;
+    return true;
+  }
+
+  /** What a step is told. */
+  private order(step: number) {
+    const { batches, config } = this.parts;
+    const { course } = this;
     const seed = reseeded(config.seed, course.reseeds);
-    const kind = batches.kind(seed, this.done);
+    const kind = batches.kind(seed, step);
     // Losses on code are of another size than those on data: they are no spikes, and say nothing about others.
     const limit = kind === 'direct' ? noLimit : lossLimit(course.loss, config);
-    const order = { learningRate, seed, ...(handling === 'skip' && { lossLimit: limit }) };
-    const result = await stepper.run(this.done, order);
+    const learningRate = courseLearningRate(config, course, step);
+    return { learningRate, seed, kind, limit, ...(config.train.spike === 'skip' && { lossLimit: limit }) };
+  }
+
+  /** Takes in a step that was done, and does what is to be done about its loss. Returns whether the run goes on, and not back. */
+  private async did(result: StepResult, order: ReturnType<Loop['order']> & { seconds: number }): Promise<boolean> {
+    const { config, progress } = this.parts;
+    const { spike: handling, compression, steps, logEvery } = config.train;
     const { loss, payloadLoss, gradientNorm, batchBytes, dataWaitSeconds, expertUsage } = result;
-    const seconds = (performance.now() - began) / 1000;
+    const { learningRate, kind, limit, seconds } = order;
     this.trainSeconds += seconds;
     this.stepsRun++;
     this.done++;
     this.batchBytes += batchBytes;
     this.dataWaitSeconds += dataWaitSeconds;
     this.kinds[kind]++;
-    if (kind !== 'direct') this.course = afterStep(course, config, { loss, limit });
+    if (kind !== 'direct') this.course = afterStep(this.course, config, { loss, limit });
     const isSpike = handling === 'rewind' ? loss > limit : gradientNorm === undefined;
     const spike = isSpike ? { action: this.spikeAction(), limit } : undefined;
     if (spike)
-      this.parts.progress?.note(
+      progress?.note(
         `step ${this.done}: loss ${loss.toFixed(4)} is above ${limit.toFixed(4)}, ${spikeWords[spike.action]}`,
       );
-    if (spike?.action === 'rewind') await this.rewind({ loss, limit });
+    if (spike?.action === 'rewind') {
+      await this.rewind({ loss, limit });
+      return false;
+    }
     const training = { loss, bitsPerByte: (payloadLoss * 8) / Math.LN2 };
     const row = {
       step: this.done,
@@ -152,7 +183,11 @@ export class Loop {
       ...(expertUsage && { experts: expertUsageOf(this.parts.model, expertUsage) }),
       ...(spike && { spike }),
     };
-    return { went: spike?.action !== 'rewind', row, training: { ...training, seconds } };
+    this.trend.add({ loss: kind === 'direct' ? undefined : loss, seconds });
+    if (spike || this.done % logEvery === 0 || this.done === steps) this.record(row);
+    if (isTrendStep(this.done, steps)) this.record(this.trend.row(this.done));
+    progress?.update({ step: this.done, ...training, learningRate, seconds });
+    return true;
   }
 
   private spikeAction(): keyof typeof spikeWords {
@@ -181,7 +216,9 @@ export class Loop {
     const spike = { action: 'rewind', from: at, loss, limit, reseeds: this.course.reseeds };
     // A process that was killed here before may have written it.
     const isThere = (row: MetricsRow): boolean => JSON.stringify(row.spike) === JSON.stringify(spike);
-    if (!(await readMetrics(run.metricsPath)).some(isThere)) this.record({ step: this.done, spike });
+    const rows = await readMetrics(run.metricsPath);
+    if (!rows.some(isThere)) this.record({ step: this.done, spike });
+    this.trend = new Trend(this.parts, rows);
     await this.save(this.done);
   }
 
@@ -284,6 +321,12 @@ export class Loop {
   private record(row: MetricsRow): void {
     this.metrics.write(row);
     this.parts.board?.row(row);
+  }
+
+  /** What was traced until now. */
+  async writeTrace(): Promise<void> {
+    const files = await this.parts.trace.write();
+    if (files) this.parts.progress?.note(`trace: ${files.events}`);
   }
 
   close(): void {

@@ -37,7 +37,7 @@ export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => s
 
 /** The plan of the step's program with the figures drawn from it. */
 export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
-  const { batchSize, accumulation } = config.train;
+  const { batchSize, accumulation, stepsPerCall } = config.train;
   const { contextLength, bitsPerPatch } = model.config;
   const programs = stepPrograms(model, stepOptions(config));
   const program = accumulation > 1 ? programs.accumulate : programs.step;
@@ -52,9 +52,11 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
       ...(accumulation > 1 && { share: scalarType('f32') }),
     },
   );
+  // A call of several steps has the batches and the figures of all of them.
+  const moreSteps = accumulation > 1 ? 0 : stepsPerCall - 1;
   const figures: RunPlan = {
     parameters: parameterCount(model),
-    peakBytes: plan.peakBytes,
+    peakBytes: plan.peakBytes + moreSteps * (plan.inputBytes + plan.outputBytes),
     activationBytes: plan.arenaBytes,
     flopsPerStep: modelFlops(plan.program) * accumulation,
     bytesPerStep: (accumulation * batchSize * contextLength * bitsPerPatch) / (config.data.parity ? 9 : 8),

@@ -10,6 +10,8 @@ export interface ProgressFacts {
   readonly bitsPerByte?: number;
   /** On the validation part. */
   readonly validationBitsPerByte?: number;
+  readonly learningRate?: number;
+  readonly secondsPerStep?: number;
   readonly bytesPerSecond?: number;
   readonly bitsPerSecond?: number;
   readonly flopsPerSecond?: number;
@@ -47,7 +49,7 @@ export function formatProgress(facts: ProgressFacts, width?: number): string {
 
 function allParts(facts: ProgressFacts): ProgressPart[] {
   const { step, steps, loss, bitsPerByte, validationBitsPerByte } = facts;
-  const { bytesPerSecond, bitsPerSecond, flopsPerSecond, peakShare, secondsLeft } = facts;
+  const { learningRate, secondsPerStep, bytesPerSecond, bitsPerSecond, flopsPerSecond, peakShare, secondsLeft } = facts;
   const parts: ProgressPart[] = [];
   const add = (rank: number, text: string, tone: ProgressPart['tone'] = 'plain') => parts.push({ rank, text, tone });
   // Padded, so that the line does not jump while the numbers grow.
@@ -55,6 +57,8 @@ function allParts(facts: ProgressFacts): ProgressPart[] {
   if (loss !== undefined) add(4, `loss ${loss.toFixed(4)}`);
   if (bitsPerByte !== undefined) add(1, `${bitsPerByte.toFixed(3)} bits/byte`, 'strong');
   if (validationBitsPerByte !== undefined) add(2, `validation ${validationBitsPerByte.toFixed(3)}`, 'strong');
+  if (learningRate !== undefined) add(10, `rate ${learningRate.toExponential(2)}`, 'dim');
+  if (secondsPerStep !== undefined) add(9, `${formatDuration(secondsPerStep)}/step`, 'dim');
   if (bytesPerSecond !== undefined) add(5, formatRate(bytesPerSecond, 'B'), 'dim');
   if (bitsPerSecond !== undefined) add(8, formatRate(bitsPerSecond, 'bit'), 'dim');
   if (flopsPerSecond !== undefined) add(6, formatRate(flopsPerSecond, 'FLOP'), 'dim');

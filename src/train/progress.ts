@@ -31,6 +31,7 @@ export interface ProgressUpdate {
   readonly step: number;
   readonly loss?: number;
   readonly bitsPerByte?: number;
+  readonly learningRate?: number;
   /** After an evaluation; shown from then on, and at once. */
   readonly validationBitsPerByte?: number;
   /** What the steps since the last update took. Default: the time since then, which counts evaluations and saving. */
@@ -130,6 +131,7 @@ function rates(options: ProgressOptions, step: number, stepsPerSecond: number | 
   if (stepsPerSecond === undefined) return {};
   const flopsPerSecond = stepsPerSecond * options.flopsPerStep;
   return {
+    secondsPerStep: 1 / stepsPerSecond,
     bytesPerSecond: stepsPerSecond * options.bytesPerStep,
     bitsPerSecond: stepsPerSecond * options.bitsPerStep,
     flopsPerSecond,

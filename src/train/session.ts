@@ -23,6 +23,7 @@ import { cutMetrics, readMetrics } from './metrics.js';
 import { trainedModel } from './model.js';
 import { requireFits, stepPlan } from './plan.js';
 import { createProgress } from './progress.js';
+import { RunTrace } from './run-trace.js';
 import { createScorer, type Score } from './score.js';
 import { withStepsFor } from './speed-probe.js';
 import { createStepper } from './stepper.js';
@@ -121,7 +122,8 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       : withEpochs(start.config, batcherOf);
   const base = config.adapter && (await adapterBase(run, start, warn));
   const state = await initialState(model, config, { ...start, base }, warn);
-  const stepper = createStepper(model, config, batches, state);
+  const trace = new RunTrace(config.trace, run.path);
+  const stepper = createStepper(model, config, batches, state, trace);
 
   const from = start.checkpoint?.step ?? 0;
   await cutMetrics(run.metricsPath, from);
@@ -143,12 +145,14 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
     model,
     config,
     stepper,
+    trace,
     batches,
     progress,
     validationBytes: dataset.validationBytes,
     scorer: createScorer(model),
     ...(config.train.tensorboard && { board: openBoard(run, config, from) }),
     bytesPerStep,
+    parameters: parameterCount(model),
     ...(baseHash !== undefined && { base: String(baseHash) }),
     course: await anchored(run, from, config, courseOf(start.checkpoint?.state ?? {})),
   });
@@ -184,6 +188,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
     };
   } finally {
     progress?.finish();
+    await loop.writeTrace();
     loop.close();
     stepper.state.free();
   }

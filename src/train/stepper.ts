@@ -1,3 +1,4 @@
+import type { Argument, Compiled, Result } from '../compile/compile.js';
 import { hostArray, scalar } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
@@ -44,7 +45,27 @@ export interface Stepper {
    * as it was before the step, and so it is after a step that was left out.
    */
   run(step: number, order: StepOrder): Promise<StepResult>;
+  /**
+   * The steps from `step` on, one for each order, several in one native call: the same bits as one after the other. Not for
+   * steps of several micro-batches, compressed batches, or limits on losses. The error of a step that failed is returned,
+   * since those before it are done and count.
+   */
+  runMany(step: number, orders: readonly StepOrder[]): Promise<ManySteps>;
 }
+
+export interface ManySteps {
+  readonly results: readonly StepResult[];
+  readonly error?: unknown;
+}
+
+/** Makes a call of one of the programs of training, plainly or measured. */
+export interface Caller {
+  /** Whether the next calls are measured; each then runs its program once. */
+  readonly isMeasuring: boolean;
+  call(name: string, program: Compiled, args: readonly Argument[]): Promise<Result>;
+}
+
+const plainCaller: Caller = { isMeasuring: false, call: (_, program, args) => program(...args) };
 
 /** What a step's program is told of batches. */
 export const batchForm = (model: BitTransformer, { train }: RunConfig): BatchForm => ({
@@ -59,6 +80,7 @@ export const createStepper = (
   config: RunConfig,
   batches: BatchSource,
   initial: State,
+  caller = plainCaller,
 ): Stepper => {
   const { accumulation } = config.train;
   const programs: StepPrograms = stepPrograms(model, stepOptions(config));
@@ -75,12 +97,43 @@ export const createStepper = (
   const whole = async (step: number, order: StepOrder, [batch]: readonly Batch[]): Promise<Outcome> => {
     const inputs = { ...batchInputs(batch!, form), ...scalars(step, order) };
     const find = () => programs.step.findNotFinite(state, inputs);
-    const result = await guarded(() => programs.step(state, inputs), find, step);
-    const told = result ?? (await programs.losses(state, inputs));
+    const result = await guarded(() => caller.call('step', programs.step, [state, inputs]), find, step);
+    const told = result ?? (await caller.call('losses', programs.losses, [state, inputs]));
     state = told.state;
-    const { loss, payloadLoss, gradientNorm, expertUsage } = told;
-    const usage = expertUsage && { expertUsage: expertUsage.data as Float32Array };
-    return { loss: loss.item(), payloadLoss: payloadLoss.item(), gradientNorm: gradientNorm?.item(), ...usage };
+    return outcomeOf(told, 0);
+  };
+
+  /** As many steps as batches, which have as many rows. */
+  const several = async (step: number, orders: readonly StepOrder[], all: readonly Batch[]) => {
+    const times = all.length > 1 ? [all.length] : [];
+    const inputs = {
+      ...stackedInputs(all, form),
+      learningRate: hostArray(
+        Float32Array.from(orders, (order) => order.learningRate),
+        times,
+      ),
+      seed: hostArray(
+        Int32Array.from(orders, (order) => order.seed),
+        times,
+      ),
+      step: hostArray(
+        Int32Array.from(orders, (_, i) => step + i),
+        times,
+      ),
+    };
+    let done = all.length;
+    let told: Result;
+    let error: unknown;
+    try {
+      told = await programs.step.repeat(all.length, state, inputs);
+      state = told.state;
+    } catch (thrown) {
+      if (!isGuard(thrown)) throw thrown;
+      ({ repetition: done, returned: told } = thrown.details as { repetition: number; returned: Result });
+      const culprit = { ...batchInputs(all[done]!, form), ...scalars(step + done, orders[done]!) };
+      error = await notFinite(() => programs.step.findNotFinite(state, culprit), step + done);
+    }
+    return { outcomes: Array.from({ length: done }, (_, i) => outcomeOf(told, i)), error };
   };
 
   const accumulated = async (step: number, order: StepOrder, all: readonly Batch[]): Promise<Outcome> => {
@@ -91,7 +144,8 @@ export const createStepper = (
     let payloadSum = 0;
     const usages = createUsageMean();
     // What is only bounded cannot be stacked.
-    for (const group of form.compression ? parts.map((part) => [part]) : alike(parts)) {
+    const isApart = form.compression || caller.isMeasuring;
+    for (const group of isApart ? parts.map((part) => [part]) : alike(parts)) {
       const [{ rows }, count] = [group[0]!, group.length];
       const times = count > 1 ? [count] : [];
       const stacked = {
@@ -109,10 +163,12 @@ export const createStepper = (
         ),
         share: hostArray(new Float32Array(count).fill(rows / rowsOfStep), times),
       };
-      const sums = await programs.accumulate.repeat(count, state, stacked);
+      const sums =
+        count > 1
+          ? await programs.accumulate.repeat(count, state, stacked)
+          : await caller.call('accumulate', programs.accumulate, [state, stacked]);
       state = sums.state;
-      const payloads: Float32Array = sums.payloadLoss.data;
-      payloadSum += payloads.reduce((total, one) => total + one, 0) * rows;
+      for (const one of sums.payloadLoss.data as Float32Array) payloadSum += one * rows;
       if (sums.expertUsage) usages.add(sums.expertUsage.data, count, rows / rowsOfStep);
     }
     // Rounded as the loss is, which is a sum in the engine.
@@ -126,7 +182,7 @@ export const createStepper = (
       }
       return programs.apply.findNotFinite(state, inputs);
     };
-    const result = await guarded(() => programs.apply(state, inputs), find, step);
+    const result = await guarded(() => caller.call('apply', programs.apply, [state, inputs]), find, step);
     if (!result) {
       const loss = state.read('lossSum').item();
       state = (await programs.clear(state)).state;
@@ -138,21 +194,52 @@ export const createStepper = (
     return { ...figures, ...(expertUsage && { expertUsage }) };
   };
 
+  const batchesOf = async (step: number, { seed }: StepOrder) => {
+    const began = performance.now();
+    const all: Batch[] = [];
+    for (let microBatch = 0; microBatch < batches.microBatches(seed, step); microBatch++) {
+      all.push(await batches.batch({ seed, step, microBatch }));
+    }
+    const dataWaitSeconds = (performance.now() - began) / 1000;
+    return { all, batchBytes: all.reduce((sum, batch) => sum + batchBytes(batch), 0), dataWaitSeconds };
+  };
+
   return {
     get state() {
       return state;
     },
     run: async (step, order) => {
-      const { seed } = order;
-      const began = performance.now();
-      const all: Batch[] = [];
-      for (let microBatch = 0; microBatch < batches.microBatches(seed, step); microBatch++) {
-        all.push(await batches.batch({ seed, step, microBatch }));
-      }
-      const dataWaitSeconds = (performance.now() - began) / 1000;
-      const outcome = await (accumulation > 1 ? accumulated : whole)(step, order, all);
-      return { ...outcome, batchBytes: all.reduce((sum, batch) => sum + batchBytes(batch), 0), dataWaitSeconds };
+      const { all, ...told } = await batchesOf(step, order);
+      return { ...(await (accumulation > 1 ? accumulated : whole)(step, order, all)), ...told };
     },
+    runMany: async (step, orders) => {
+      const made = [];
+      for (const [i, order] of orders.entries()) {
+        const { all, ...told } = await batchesOf(step + i, order);
+        made.push({ batch: all[0]!, rows: all[0]!.rows, told });
+      }
+      const results: StepResult[] = [];
+      for (const group of alike(made)) {
+        const first = results.length;
+        const batches = group.map(({ batch }) => batch);
+        const { outcomes, error } = await several(step + first, orders.slice(first, first + group.length), batches);
+        outcomes.forEach((outcome, i) => results.push({ ...outcome, ...group[i]!.told }));
+        if (error) return { results, error };
+      }
+      return { results };
+    },
+  };
+};
+
+/** What the program of a step told in a repetition. */
+const outcomeOf = ({ loss, payloadLoss, gradientNorm, expertUsage }: Result, i: number): Outcome => {
+  const usage = expertUsage?.data as Float32Array | undefined;
+  const length = usage ? usage.length / loss.data.length : 0;
+  return {
+    loss: loss.data[i],
+    payloadLoss: payloadLoss.data[i],
+    gradientNorm: gradientNorm?.data[i],
+    ...(usage && { expertUsage: usage.slice(i * length, (i + 1) * length) }),
   };
 };
 
@@ -167,26 +254,28 @@ const alike = <P extends { readonly rows: number }>(parts: readonly P[]): P[][] 
   return groups;
 };
 
-/**
- * Nothing where the loss was above its limit. Turns the guard that ends any other step into an error that names the culprit,
- * found by a second, checked run.
- */
-const guarded = async <R>(
-  run: () => Promise<R>,
-  find: () => Promise<{ op: string; scope: string } | undefined>,
-  step: number,
-): Promise<R | undefined> => {
+const isGuard = (error: unknown): error is NonetError => error instanceof NonetError && error.code === 'E_GUARD';
+
+/** Nothing where the loss was above its limit. Turns the guard that ends any other step into an error that names the culprit. */
+const guarded = async <R>(run: () => Promise<R>, find: FindCulprit, step: number): Promise<R | undefined> => {
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof NonetError) || error.code !== 'E_GUARD') throw error;
+    if (!isGuard(error)) throw error;
     if (error.details.guard === spikeGuard) return undefined;
-    const culprit = await find();
-    const where = culprit
-      ? `${culprit.op}${culprit.scope ? ` in ${culprit.scope}` : ''} gave it first`
-      : 'no single op was found';
-    const advice = 'Lower train.learningRate or train.clip, or resume from the last checkpoint.';
-    const message = `step ${step + 1} gave NaN or infinity: ${where}. Nothing of this step was kept. ${advice}`;
-    throw new NonetError('E_NOT_FINITE', message, { step, ...culprit });
+    throw await notFinite(find, step);
   }
+};
+
+type FindCulprit = () => Promise<{ op: string; scope: string } | undefined>;
+
+/** The error of a step that gave NaN or infinity, with the culprit as a second, checked run finds it. */
+const notFinite = async (find: FindCulprit, step: number): Promise<NonetError> => {
+  const culprit = await find();
+  const where = culprit
+    ? `${culprit.op}${culprit.scope ? ` in ${culprit.scope}` : ''} gave it first`
+    : 'no single op was found';
+  const advice = 'Lower train.learningRate or train.clip, or resume from the last checkpoint.';
+  const message = `step ${step + 1} gave NaN or infinity: ${where}. Nothing of this step was kept. ${advice}`;
+  return new NonetError('E_NOT_FINITE', message, { step, ...culprit });
 };

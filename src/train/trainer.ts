@@ -106,6 +106,8 @@ const freeKeys = (config: RunConfig): ReadonlySet<string> =>
   new Set([
     'threads',
     'data.workers',
+    'trace',
+    'train.stepsPerCall',
     'train.keepCheckpoints',
     'train.keepBest',
     'train.sampleEvery',

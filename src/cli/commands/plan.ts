@@ -39,9 +39,13 @@ export const definePlan = (program: Command, io: CliIo): void => {
       const config = await resolveConfig(recipe, settings);
       setThreads(config.threads);
       if (explain || profile || trace !== undefined) {
-        const { explainStep, traceEvents } = await import('../../train/explain.js');
-        const calls = await explainStep(config, { profile: profile || trace !== undefined });
-        if (trace !== undefined) await writeFileAtomic(trace, JSON.stringify(traceEvents(calls)));
+        const { explainStep, traceOf } = await import('../../train/explain.js');
+        const step = await explainStep(config, { profile: profile || trace !== undefined });
+        const { calls } = step;
+        if (trace !== undefined) {
+          const { traceEventPieces } = await import('../../telemetry/index.js');
+          await writeFileAtomic(trace, traceEventPieces(traceOf(step)));
+        }
         if (json) printJson(io, calls);
         else io.out.write(explainTable(calls));
         return;

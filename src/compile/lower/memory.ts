@@ -41,6 +41,18 @@ export const planMemory = (buffers: readonly Buffer[], reuse: boolean): number =
   return arenaBytes;
 };
 
+/** Bytes of the arena that must keep their contents at each instruction time. */
+export const aliveBytes = (buffers: readonly Buffer[], times: number): Float64Array => {
+  const change = new Float64Array(times + 1);
+  for (const { bytes, first, last } of buffers) {
+    if (last < first || first >= times) continue;
+    change[Math.max(0, first)]! += align(bytes);
+    change[Math.min(times, last + 1)]! -= align(bytes);
+  }
+  let sum = 0;
+  return change.subarray(0, times).map((by) => (sum += by));
+};
+
 const insertionIndex = (placed: readonly Buffer[], offset: number): number => {
   let low = 0;
   let high = placed.length;

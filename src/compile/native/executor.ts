@@ -14,8 +14,8 @@ import type {
 import { HostArray, newData, type TypedArray } from '../host-array.js';
 import { dtypeCodes, type Instruction, placeOf } from '../lower/instruction.js';
 import { type Lowered, lower } from '../lower/lower.js';
-import { align } from '../lower/memory.js';
-import { isContiguous } from '../lower/storage.js';
+import { align, aliveBytes } from '../lower/memory.js';
+import { type Buffer, isContiguous } from '../lower/storage.js';
 import { simplify } from '../passes/simplify.js';
 import type { Program, StateLayout } from '../program.js';
 import type { NativeAddon, NativeBuffer, NativeProgram } from './addon.js';
@@ -88,6 +88,7 @@ class NativeExecutable implements Executable {
   private readonly instructions: readonly Instruction[];
   private arena: NativeBuffer | undefined;
   private constants: NativeBuffer | undefined;
+  private planned: readonly PlannedCall[] | undefined;
 
   constructor(
     private readonly executor: NativeExecutor,
@@ -117,8 +118,13 @@ class NativeExecutable implements Executable {
       inputBytes,
       outputBytes,
       scratchBytes,
-      calls: this.instructions.map((instruction, i) => plannedCall(instruction, this.instructions[i - 1])),
+      calls: this.calls,
     };
+  }
+
+  private get calls(): readonly PlannedCall[] {
+    this.planned ??= plannedCalls(this.instructions, this.lowered.buffers);
+    return this.planned;
   }
 
   run(request: RunRequest): Promise<RunResult> {
@@ -221,7 +227,21 @@ class NativeExecutable implements Executable {
   }
 }
 
-const plannedCall = ({ kernel, nodes, operands }: Instruction, before: Instruction | undefined): PlannedCall => {
+const plannedCalls = (instructions: readonly Instruction[], buffers: readonly Buffer[]): PlannedCall[] => {
+  // What a check has put between calls takes no time in the memory plan.
+  const times = instructions.filter(({ kernel }) => kernel !== 'poison').length;
+  const alive = aliveBytes(buffers, times);
+  let time = -1;
+  return instructions.map((instruction, i) => {
+    if (instruction.kernel !== 'poison') time++;
+    return { ...plannedCall(instruction, instructions[i - 1]), aliveBytes: alive[Math.max(0, time)]! };
+  });
+};
+
+const plannedCall = (
+  { kernel, nodes, operands }: Instruction,
+  before: Instruction | undefined,
+): Omit<PlannedCall, 'aliveBytes'> => {
   const buffers = new Set(operands.flatMap((operand) => (operand ? [operand.buffer] : [])));
   const packs = kernel === 'packWeights';
   return {
