@@ -123,6 +123,8 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
   const base = config.adapter && (await adapterBase(run, start, warn));
   const state = await initialState(model, config, { ...start, base }, warn);
   const trace = new RunTrace(config.trace, run.path);
+  if (config.trace.enabled && config.trace.start >= config.train.steps)
+    warn(`trace.start is ${config.trace.start}, but the run ends at step ${config.train.steps}: nothing is traced.`);
   const stepper = createStepper(model, config, batches, state, trace);
 
   const from = start.checkpoint?.step ?? 0;

@@ -116,9 +116,11 @@ function* operations({ steps }: RecordedTrace, labels: Map<string, string>): Gen
   }
 }
 
-/** `scope/of/the/op:Kernel`, the form in which the plugin takes an event for an operation of its tables. */
-const operationName = (scope: string, kernel: string): string =>
-  `${scope.replaceAll('.', '/') || kernel}:${kernel.charAt(0).toUpperCase()}${kernel.slice(1)}`;
+/** `scope/of/the/call/kernel:Kernel`: the form in which the plugin takes an event for an operation of its tables. */
+const operationName = (scope: string, kernel: string): string => {
+  const path = [...(scope === '' ? [] : scope.split('.')), kernel].join('/');
+  return `${path}:${kernel.charAt(0).toUpperCase()}${kernel.slice(1)}`;
+};
 
 /** What the memory profile is made of: the arena, whose plan says what lies in it during each call. */
 function* memory({ steps }: RecordedTrace): Generator<Event> {
