@@ -9,6 +9,7 @@ export * from './codec/index.js';
 export { type Argument, type Compiled, type CompileOptions, compile } from './compile/compile.js';
 export { defaultExecutor, setThreads } from './compile/default-executor.js';
 export type { Executor, ProgramPlan } from './compile/executor.js';
+export { type GraphJson, type GraphNode, type GraphValue, graphJson } from './compile/graph-json.js';
 export { boundedArray, HostArray, hostArray, scalar, type TypedArray, zeros } from './compile/host-array.js';
 export { ReferenceExecutor } from './compile/reference/executor.js';
 export { State } from './compile/state.js';
@@ -26,7 +27,7 @@ export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/eval
 export { haltProbs } from './train/halt-probs.js';
 export { type LoadedRun, loadRun } from './train/load.js';
 export { type ConvertedRecipe, fromOlmax } from './train/olmax/convert.js';
-export { planRun } from './train/plan.js';
+export { graphOf, planRun } from './train/plan.js';
 export {
   resolveSweep,
   type SweepChanges,

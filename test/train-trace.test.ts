@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -165,6 +165,12 @@ describe('trace', () => {
     await train(traced('shorter', { start: 50, stop: 80 }), { warn: (message) => told.push(message) });
     expect(readdirSync(join(root, 'shorter'))).not.toContain('trace');
     expect(told.join()).toMatch(/trace\.start is 50, but the run ends at step 12/);
+  });
+
+  it('is refused before the first step where its folder cannot be made', async () => {
+    const error = await train(traced('no folder', { outputPath: join(root, 'text.txt', 'trace') })).catch((e) => e);
+    expect(error).toMatchObject({ code: 'E_FILE', message: expect.stringMatching(/cannot create .*text\.txt.*trace/) });
+    expect(existsSync(join(root, 'no folder'))).toBe(false);
   });
 
   it('says which ranges are none', () => {

@@ -148,6 +148,20 @@ describe('plan', () => {
     ]);
     expect(err).toMatch(/^warning: .*parameters/);
   });
+
+  it('writes the graph of the model, or of a training step', async () => {
+    const argv = ['plan', 'recipe.yaml', ...tinySettings, '--graph'];
+    const opsOf = async (file: string, ...more: string[]) => {
+      expect(await runInMemory([...argv, file, ...more])).toMatchObject({ code: 0 });
+      const { nodes } = JSON.parse(await readFile(file, 'utf8')) as { nodes: { op: string }[] };
+      return nodes.map(({ op }) => op);
+    };
+    const [model, step] = [await opsOf('model.json'), await opsOf('step.json', '--graph-of', 'step')];
+    expect(model).toContain('attention');
+    expect(model).not.toContain('attentionGradient');
+    expect(step).toContain('attentionGradient');
+    expect(await runInMemory([...argv, 'x.json', '--graph-of', 'loss'])).toMatchObject({ code: 2 });
+  });
 });
 
 describe('generate', () => {

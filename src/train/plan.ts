@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
+import { type GraphJson, graphJson } from '../compile/graph-json.js';
 import { NonetError } from '../core/errors.js';
 import { formatBytes } from '../core/format.js';
 import type { BitTransformer } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
+import type { Tree } from '../tensor/tree.js';
 import { batchTypes } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
 import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
@@ -62,6 +64,22 @@ export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
     bytesPerStep: (accumulation * batchSize * contextLength * bitsPerPatch) / (config.data.parity ? 9 : 8),
   };
   return { plan, figures };
+};
+
+/** What is traced of a configuration: its model from a batch to the loss, or a whole training step (of a micro-batch). */
+export const graphParts = ['model', 'step'] as const;
+
+/** The graph of a model or of its training step, before any pass. */
+export const graphOf = (config: RunConfig, part: (typeof graphParts)[number]): GraphJson => {
+  const model = trainedModel(config);
+  if (part === 'step') return graphJson(stepPlanOf(model, config).plan.program);
+  const { optimizer: _, ...state } = trainStateTypes(model, 1, config.train) as Record<string, Tree<TensorType>>;
+  const inputs = { seed: scalarType('i32'), step: scalarType('i32') };
+  const { program } = stepPrograms(model, stepOptions(config)).losses.plan(
+    { state },
+    { ...batchTypes(config.train.batchSize, batchForm(model, config)), ...inputs },
+  );
+  return graphJson(program);
 };
 
 /** `stepPlan` with the expected time from the machine's measured speed, and what the user should know before starting. */

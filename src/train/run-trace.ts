@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import type { Argument, Compiled, Result } from '../compile/compile.js';
-import { type RecordedProgram, type RecordedStep, type TraceFiles, writeTrace } from '../telemetry/index.js';
+import {
+  makeFolder,
+  type RecordedProgram,
+  type RecordedStep,
+  type TraceFiles,
+  writeTrace,
+} from '../telemetry/index.js';
 import type { RunConfig } from './config.js';
 import type { Caller } from './stepper.js';
 
@@ -15,6 +21,14 @@ export class RunTrace implements Caller {
     private readonly settings: RunConfig['trace'],
     private readonly runFolder: string,
   ) {}
+
+  /** Makes the folder that was asked for: that it cannot be made is better known before the run. */
+  async prepare(steps: number, warn: (message: string) => void): Promise<void> {
+    const { enabled, start, outputPath } = this.settings;
+    if (!enabled) return;
+    if (start >= steps) warn(`trace.start is ${start}, but the run ends at step ${steps}: nothing is traced.`);
+    else if (outputPath !== undefined) await makeFolder(outputPath);
+  }
 
   get isMeasuring(): boolean {
     return this.programs !== undefined;

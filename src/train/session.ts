@@ -120,11 +120,10 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
     start.config.train.minutes && !start.checkpoint
       ? await withStepsFor(start.config.train.minutes, model, start.config, batches)
       : withEpochs(start.config, batcherOf);
+  const trace = new RunTrace(config.trace, run.path);
+  await trace.prepare(config.train.steps, warn);
   const base = config.adapter && (await adapterBase(run, start, warn));
   const state = await initialState(model, config, { ...start, base }, warn);
-  const trace = new RunTrace(config.trace, run.path);
-  if (config.trace.enabled && config.trace.start >= config.train.steps)
-    warn(`trace.start is ${config.trace.start}, but the run ends at step ${config.train.steps}: nothing is traced.`);
   const stepper = createStepper(model, config, batches, state, trace);
 
   const from = start.checkpoint?.step ?? 0;
@@ -190,9 +189,12 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
     };
   } finally {
     progress?.finish();
-    await loop.writeTrace();
-    loop.close();
-    stepper.state.free();
+    try {
+      await loop.writeTrace();
+    } finally {
+      loop.close();
+      stepper.state.free();
+    }
   }
 };
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../../core/files.js';
 import { type CliIo, printJson, warnOn } from '../io.js';
 import { recipeAndSettings, recipeHelp } from '../parse.js';
@@ -10,6 +10,8 @@ interface Options {
   readonly explain?: boolean;
   readonly profile?: boolean;
   readonly trace?: string;
+  readonly graph?: string;
+  readonly graphOf: 'model' | 'step';
 }
 
 /** `nonet plan`. */
@@ -27,17 +29,24 @@ export const definePlan = (program: Command, io: CliIo): void => {
     .option('--explain', 'list the program of a step: kernel calls, shapes, FLOPs, bytes, expected time')
     .option('--profile', 'with the measured time of every call, from a few steps on made-up data')
     .option('--trace <FILE>', 'write the profile as a trace that Perfetto opens')
+    .option('--graph <FILE>', 'write the graph of the model as JSON: ops, shapes, scopes, inputs, parameters')
+    .addOption(
+      new Option('--graph-of <PART>', 'what of: the model from a batch to the loss, or a whole training step')
+        .choices(['model', 'step'])
+        .default('model'),
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  nonet plan recipe.yaml model.preset=base train.batchSize=32\n  nonet plan recipe.yaml --profile --trace step.json',
+      '\nExamples:\n  nonet plan recipe.yaml model.preset=base train.batchSize=32\n  nonet plan recipe.yaml --profile --trace step.json\n  nonet plan recipe.yaml --graph model.json',
     )
-    .action(async (first: string, rest: string[], { json, explain, profile, trace }: Options) => {
+    .action(async (first: string, rest: string[], { json, explain, profile, trace, graph, graphOf: part }: Options) => {
       const { recipe, settings } = recipeAndSettings([first, ...rest], 'plan');
       const { resolveConfig } = await import('../../train/config.js');
-      const { planRun } = await import('../../train/plan.js');
+      const { graphOf, planRun } = await import('../../train/plan.js');
       const { setThreads } = await import('../../compile/default-executor.js');
       const config = await resolveConfig(recipe, settings);
       setThreads(config.threads);
+      if (graph !== undefined) await writeFileAtomic(graph, `${JSON.stringify(graphOf(config, part))}\n`);
       if (explain || profile || trace !== undefined) {
         const { explainStep, traceOf } = await import('../../train/explain.js');
         const step = await explainStep(config, { profile: profile || trace !== undefined });

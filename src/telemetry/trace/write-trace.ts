@@ -14,6 +14,15 @@ export interface TraceFiles {
   readonly profile: string;
 }
 
+/** Makes a folder and those above it, where they are missing. Throws `E_FILE`. */
+export const makeFolder = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw fileError(error, 'create', path);
+  }
+};
+
 /**
  * Writes a trace into a folder, which is made where it is missing, in both forms: `NAME.trace.json` and
  * `plugins/profile/NAME/HOST.xplane.pb`.
@@ -23,9 +32,7 @@ export interface TraceFiles {
 export const writeTrace = async (folder: string, name: string, trace: RecordedTrace): Promise<TraceFiles> => {
   const host = hostname();
   const profileFolder = join(folder, 'plugins', 'profile', name);
-  await mkdir(profileFolder, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, 'create', profileFolder);
-  });
+  await makeFolder(profileFolder);
   const files = { events: join(folder, `${name}.trace.json`), profile: join(profileFolder, `${host}.xplane.pb`) };
   await writeFileAtomic(files.events, traceEventPieces(trace));
   await writeFileAtomic(files.profile, encodeXSpace(trace, host));
