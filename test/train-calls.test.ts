@@ -150,7 +150,7 @@ describe('NaN', () => {
     const store = memoryStore(Uint8Array.from({ length: 4000 }, (_, i) => (i * i) % 251));
     const fresh = async () => {
       const empty = State.create(defaultExecutor(), trainStateTypes(model, 1, config.train));
-      const batches = localBatches(batchersOf(model, config, store));
+      const batches = localBatches(batchersOf(model, config, { trainBytes: store, meta: { files: [] } }));
       return createStepper(model, config, batches, await initialize(model, empty, 1));
     };
     const order = { learningRate: 1, seed: 5 };
