@@ -10,7 +10,7 @@ import { hostArray } from '../src/compile/host-array.js';
 import type { State } from '../src/compile/state.js';
 import type { NonetError } from '../src/core/errors.js';
 import { memoryStore } from '../src/data/index.js';
-import type { BitTransformer } from '../src/models/index.js';
+import { type BitTransformer, requireBitTransformer } from '../src/models/index.js';
 import { bind, joinParameters } from '../src/nn/index.js';
 import type { Tensor, Tree } from '../src/tensor/index.js';
 import { readArrays, writeArrays } from '../src/train/arrays.js';
@@ -74,7 +74,7 @@ const expectSound = async (of: Combination): Promise<void> => {
   }
   const config = check();
   try {
-    const model = trainedModel(config);
+    const model = requireBitTransformer(trainedModel(config), 'a combination');
     const state = await initialState(model, config, { config }, () => {});
     const learnt = await expectLearns(model, config, state);
     await expectCausal(model, learnt);

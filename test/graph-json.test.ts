@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BitTransformer, compile, type GraphJson, graphJson, graphOf, nn, ops, type Tensor } from '../src/index.js';
+import { trainedModel } from '../src/train/model.js';
 import { trainingRoot } from './train-support.js';
 
 const { root, configOf } = trainingRoot();
@@ -51,7 +52,7 @@ describe('graphJson', () => {
 
 describe('graphOf', () => {
   const config = configOf({ name: 'graph', model: { dropout: 0.1 }, train: { accumulation: 2 } });
-  const model = new BitTransformer(config.model);
+  const model = trainedModel(config);
   const weights = nn.parametersOf(model).map(({ path, parameter }) => [path, parameter.shape]);
   const namedOf = ({ nodes }: GraphJson) =>
     nodes

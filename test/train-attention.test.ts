@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../src/checkpoint/safetensors.js';
 import { compile } from '../src/compile/compile.js';
 import { hostArray } from '../src/compile/host-array.js';
-import { attentionMaps } from '../src/models/index.js';
+import { attentionMaps, requireBitTransformer } from '../src/models/index.js';
 import { bind, joinParameters, type ParameterState } from '../src/nn/index.js';
 import type { Tensor } from '../src/tensor/index.js';
 import { attentionOf } from '../src/train/attention.js';
@@ -61,7 +61,8 @@ describe('attention on request', () => {
     expect(Array.from(parts.get('windows')!.data)).toEqual(bounds.flat());
     expect(parts.get('blocks.0.window.2')!.shape).toEqual([2, 8, 13]);
     expect(parts.has('blocks.0.map')).toBe(false);
-    const { model, state } = await loadRun('quiet', { root });
+    const { model: loaded, state } = await loadRun('quiet', { root });
+    const model = requireBitTransformer(loaded, 'maps');
     const patches = parts.get('patches')!.data as Int32Array;
     const whole = compile((p: ParameterState, x: Tensor) =>
       bind(model, joinParameters(p), () => attentionMaps(model, x)),

@@ -6,12 +6,12 @@ import { State } from '../src/compile/state.js';
 import { NonetError } from '../src/core/errors.js';
 import { memoryStore } from '../src/data/index.js';
 import { defaultExecutor } from '../src/index.js';
-import { BitTransformer } from '../src/models/index.js';
 import { localBatches } from '../src/train/batch-source.js';
 import { callLength } from '../src/train/call-length.js';
 import { checkConfig } from '../src/train/config.js';
 import { batchersOf } from '../src/train/data.js';
 import { initialize } from '../src/train/initial-state.js';
+import { trainedModel } from '../src/train/model.js';
 import { trainStateTypes } from '../src/train/step.js';
 import { createStepper } from '../src/train/stepper.js';
 import { resume, train } from '../src/train/trainer.js';
@@ -146,7 +146,7 @@ describe('NaN', () => {
 
   it('leaves the state as it is behind the steps before', async () => {
     const config = configOf({ ...small, name: 'state', train: { ...rough, stepsPerCall: 20 } });
-    const model = new BitTransformer(config.model);
+    const model = trainedModel(config);
     const store = memoryStore(Uint8Array.from({ length: 4000 }, (_, i) => (i * i) % 251));
     const fresh = async () => {
       const empty = State.create(defaultExecutor(), trainStateTypes(model, 1, config.train));

@@ -6,7 +6,7 @@ import { State } from '../src/compile/state.js';
 import { unitInterval } from '../src/core/random.js';
 import { createBatcher, memoryStore } from '../src/data/index.js';
 import { defaultExecutor } from '../src/index.js';
-import { BitTransformer } from '../src/models/index.js';
+import { BitTransformer, type BitTransformerOptions } from '../src/models/index.js';
 import { localBatches } from '../src/train/batch-source.js';
 import { initialize } from '../src/train/initial-state.js';
 import { trainStateTypes } from '../src/train/step.js';
@@ -46,7 +46,7 @@ describe('a step whose loss is a spike', () => {
       model: { ...model, dropout: 0.1 },
       train: { accumulation, spike: 'skip' },
     });
-    const transformer = new BitTransformer(config.model);
+    const transformer = new BitTransformer(config.model as BitTransformerOptions);
     const { bitsPerPatch, contextLength } = transformer.config;
     const store = memoryStore(Uint8Array.from({ length: 4000 }, (_, i) => (i * i) % 251));
     const batcherOf = (seed: number) =>

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { compile } from '../src/compile/compile.js';
 import { hostArray } from '../src/compile/host-array.js';
 import { createStreamBatcher } from '../src/data/index.js';
-import { BitTransformer } from '../src/models/index.js';
+import { BitTransformer, type BitTransformerOptions } from '../src/models/index.js';
 import { bind, joinParameters, type ParameterState } from '../src/nn/index.js';
 import type { Tensor } from '../src/tensor/index.js';
 import { openRunData } from '../src/train/data.js';
@@ -42,7 +42,7 @@ describe('train.stream', () => {
   it('has the losses of one pass over all windows', async () => {
     const config = configOf({ name: 'carried', model, train: { ...still, steps: 4 } });
     await train(config);
-    const longer = new BitTransformer({ ...config.model, contextLength: 4 * 32 });
+    const longer = new BitTransformer({ ...(config.model as BitTransformerOptions), contextLength: 4 * 32 });
     const { state } = await loadRun('carried', { root });
     const { dataset } = await openRunData(config);
     const options = { bitsPerPatch: 8, parity: false, contextLength: 4 * 32, batchSize: 4, seed: 0, accumulation: 1 };

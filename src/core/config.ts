@@ -68,8 +68,10 @@ function meantBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readon
 function unknownKey(path: Path, keys: readonly KnownKey[]): ConfigProblem {
   const wanted = generic(path);
   const names = new Set(keys.flatMap(({ key }) => withGroups(key)));
-  const suggestion = nearestKey(wanted, names);
   const key = dotted(path);
+  // Known all the same: of another branch of a union.
+  if (names.has(wanted)) return { key, problem: 'does not go with the other keys here' };
+  const suggestion = nearestKey(wanted, names);
   if (suggestion !== undefined) {
     // Put the item numbers back that `generic` took out.
     const items = path.filter((part) => typeof part === 'number');

@@ -1,6 +1,6 @@
 import { type Compiled, compile } from '../compile/compile.js';
-import { byteNodes, decodeTree } from '../models/bit-transformer/decode-tree.js';
-import type { BitTransformer } from '../models/index.js';
+import { byteNodes } from '../models/bit-transformer/decode-tree.js';
+import type { LanguageModel } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
 import {
   add,
@@ -38,14 +38,14 @@ interface DecodeState {
 }
 
 /** The form of a decode state for `batch` texts within the model's context. */
-export const decodeStateTypes = (model: BitTransformer, batch: number): Tree<TensorType> => {
+export const decodeStateTypes = (model: LanguageModel, batch: number): Tree<TensorType> => {
   const perRow: TensorType = { shape: [batch], dtype: 'i32' };
-  const cache = model.cacheTypes(batch, model.config.contextLength);
+  const cache = model.cacheTypes(batch, model.contextLength);
   return { cache, position: perRow, pending: perRow, utf8: perRow, settings: samplerSettingsType };
 };
 
 /** (state with parameters, decode state, { patches i32 [B, n], start i32 [B] }) -> { state }: fills the cache. */
-export const prefillProgram = (model: BitTransformer): Compiled =>
+export const prefillProgram = (model: LanguageModel): Compiled =>
   compile(
     (parameters: ParameterState, { cache }: DecodeState, { patches, start }: { patches: Tensor; start: Tensor }) =>
       bind(model, joinParameters(parameters), () => ({ state: { cache: model.decode(cache, patches, start).cache } })),
@@ -63,14 +63,14 @@ export interface DecodeOptions {
  * are uniform numbers for the bytes and for their parity bits; a frame is the byte with its parity bit, if the data has any.
  * Of models that halt also depth f32 [B]: the mean of blocks over the patches that were fed for a byte.
  */
-export const decodeProgram = (model: BitTransformer, options: DecodeOptions): Compiled =>
+export const decodeProgram = (model: LanguageModel, options: DecodeOptions): Compiled =>
   compile(
     (parameters: ParameterState, state: DecodeState, draws: Tensor) =>
       bind(model, joinParameters(parameters), () => nextByte(model, state, draws, options)),
     { donate: { state: 1 } },
   );
 
-const nextByte = (model: BitTransformer, state: DecodeState, draws: Tensor, options: DecodeOptions) => {
+const nextByte = (model: LanguageModel, state: DecodeState, draws: Tensor, options: DecodeOptions) => {
   const { layout, utf8 } = options;
   const { position, pending, settings } = state;
   const [byteDraws, parityDraws] = split(draws, 2, 0).map((row) => reshape(row, pending.shape)) as [Tensor, Tensor];
@@ -87,7 +87,7 @@ const nextByte = (model: BitTransformer, state: DecodeState, draws: Tensor, opti
     fed = feed();
     byte = draw(fed.nodes);
   } else {
-    byte = draw(decodeTree(model, state.cache, pending, position));
+    byte = draw(model.prefixNodes!(state.cache, pending, position));
     fed = feed(byte);
   }
 

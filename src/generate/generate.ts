@@ -1,7 +1,7 @@
 import type { Compiled } from '../compile/compile.js';
 import { HostArray, hostArray } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
-import type { BitTransformer } from '../models/index.js';
+import type { BitTransformer, LanguageModel } from '../models/index.js';
 import { decodeProgram, decodeStateTypes, prefillProgram } from './decode-program.js';
 import { type GenerateOptions, type GenerationPlan, planGeneration } from './prompts.js';
 import { type GeneratedRow, Row } from './row.js';
@@ -31,7 +31,7 @@ export interface Generator {
 const prefillChunk = 64;
 
 /** A generator for a model that keeps its compiled programs, for callers that generate again and again. */
-export const createGenerator = (model: BitTransformer): Generator => {
+export const createGenerator = (model: LanguageModel): Generator => {
   const prefill = prefillProgram(model);
   const decoders = new Map<string, Compiled>();
   const decoder = (plan: GenerationPlan): Compiled => {
@@ -42,13 +42,13 @@ export const createGenerator = (model: BitTransformer): Generator => {
   };
   const sliders = new Map<number, Compiled>();
   const slider = (patches: number): Compiled => {
-    const known = sliders.get(patches) ?? slideProgram(model, patches);
+    const known = sliders.get(patches) ?? slideProgram(model as BitTransformer, patches);
     sliders.set(patches, known);
     return known;
   };
   return {
     generate: async (state, options) => {
-      const plan = planGeneration(model.config, options);
+      const plan = planGeneration(model, options);
       const { patchesPerByte } = plan.layout;
       const patches = exactSlide(model, (plan.capacity + 1) * patchesPerByte - 1, patchesPerByte);
       const slide = patches > 0 ? { bytes: patches / patchesPerByte, program: slider(patches) } : undefined;
@@ -69,7 +69,7 @@ export const createGenerator = (model: BitTransformer): Generator => {
  * const prompts = [new TextEncoder().encode('Call me ')];
  * const { rows } = await generate(model, state, { prompts, maxBytes: 100, temperature: 0.8, seed: 1 });
  */
-export const generate = (model: BitTransformer, state: State, options: GenerateOptions): Promise<GenerateResult> =>
+export const generate = (model: LanguageModel, state: State, options: GenerateOptions): Promise<GenerateResult> =>
   createGenerator(model).generate(state, options);
 
 interface Programs {
@@ -87,15 +87,15 @@ class Writing {
   private memory: State;
 
   constructor(
-    model: BitTransformer,
+    model: LanguageModel,
     private readonly state: State,
     private readonly plan: GenerationPlan,
     private readonly programs: Programs,
   ) {
     this.memory = State.create(state.executor, decodeStateTypes(model, plan.prompts.length));
     this.memory.write('settings', hostArray(samplerSettings(plan.sampling)));
-    this.halts = model.config.act;
-    this.chunk = Math.min(prefillChunk, model.config.contextLength);
+    this.halts = model.traits.act;
+    this.chunk = Math.min(prefillChunk, model.contextLength);
   }
 
   async run({ onBytes, onNotice, signal }: GenerateOptions): Promise<GenerateResult> {
@@ -164,9 +164,10 @@ class Writing {
       rows.forEach((row, i) => {
         const at = step * rows.length + i;
         const window = windows.get(row);
-        // Zeros behind the end of a text, here and behind a shorter window, are overwritten before they can be seen.
-        start[at] = window ? step * chunk : row.position;
-        if (window) patches.set(window.slice(step * chunk, (step + 1) * chunk), at * chunk);
+        // Zeros behind the end of a text, also of one whose window is in already, are overwritten before they can be seen.
+        const isFilling = window !== undefined && step * chunk < window.length;
+        start[at] = isFilling ? step * chunk : row.position;
+        if (isFilling) patches.set(window.slice(step * chunk, (step + 1) * chunk), at * chunk);
       });
     }
     const stacked = steps === 1 ? [] : [steps];

@@ -1,6 +1,6 @@
 import { encodeUtf8, firstInvalidUtf8 } from '../codec/index.js';
 import { NonetError } from '../core/errors.js';
-import type { BitTransformerConfig } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import type { Sampling } from '../tensor/index.js';
 import { type FrameLayout, frameLayout } from './frames.js';
 import { type SamplingOptions, samplingProblem, samplingWithDefaults } from './sampling.js';
@@ -56,7 +56,7 @@ export const startByte = 0x0a;
 
 /** Throws `E_PROMPT` for whatever cannot be served. */
 export const planGeneration = (
-  { bitsPerPatch, contextLength }: BitTransformerConfig,
+  { bitsPerPatch, contextLength }: Pick<LanguageModel, 'bitsPerPatch' | 'contextLength'>,
   options: GenerateOptions,
 ): GenerationPlan => {
   const { prompts, maxBytes, seed = 0, bytesPerCall = 16, utf8 = false } = options;

@@ -1,6 +1,6 @@
 import { type Compiled, compile } from '../compile/compile.js';
 import { cacheOf } from '../models/bit-transformer/decode.js';
-import type { BitTransformer } from '../models/index.js';
+import type { BitTransformer, LanguageModel } from '../models/index.js';
 import { rotaryTables } from '../nn/index.js';
 import {
   broadcastTo,
@@ -20,7 +20,8 @@ import {
  * what one pass over the whole text would show them; 0 where it cannot. Chunks stay whole, and so do bytes. Positions must
  * only tell how far patches are apart, as turns do.
  */
-export const exactSlide = ({ config }: BitTransformer, position: number, patchesPerByte: number): number => {
+export const exactSlide = ({ config }: LanguageModel, position: number, patchesPerByte: number): number => {
+  if (config.family !== 'bit-transformer') return 0;
   const { chunkSize, overlap, positions } = config;
   if (chunkSize === 0 || positions !== 'rotary') return 0;
   const firstSeen = Math.floor(position / chunkSize) * chunkSize - overlap;

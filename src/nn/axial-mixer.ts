@@ -1,6 +1,6 @@
 import { NonetError } from '../core/errors.js';
-import { broadcastTo, iota, lessEqual, matmul, reshape, select, type Tensor } from '../tensor/index.js';
-import { Parameter } from './parameter.js';
+import { broadcastTo, iota, lessEqual, matmul, reshape, select, type Tensor, transpose } from '../tensor/index.js';
+import { type Initializer, Parameter } from './parameter.js';
 import { RootSumNorm } from './root-sum-norm.js';
 
 export interface AxialMixerOptions {
@@ -11,6 +11,15 @@ export interface AxialMixerOptions {
   readonly kernel: number;
   /** Which axis is mixed; counted on beyond the last axis from the first one again, so that it may be the number of the block. */
   readonly axis: number;
+  /** First values of the matrices; unless told, normal with the deviation of an orthogonal one. */
+  readonly initializer?: Initializer;
+  /** Between the two products; unless told a `RootSumNorm` with slope 0.01. */
+  readonly norm?: Norm;
+}
+
+/** Normalises over the last axis. */
+export interface Norm {
+  forward(x: Tensor): Tensor;
 }
 
 /** How many axes a length has: the least number of times that the kernel multiplied by itself reaches it. */
@@ -28,23 +37,24 @@ export const axesOf = (length: number, kernel: number): number => {
  * Positions along axis a are kernel^a apart, or further where that does not divide the length.
  */
 export class AxialMixer {
+  readonly options: Readonly<Record<'width' | 'length' | 'kernel', number>>;
   readonly first: Parameter;
-  readonly norm: RootSumNorm;
+  readonly norm: Norm;
   readonly second: Parameter;
   /** Runs of the sequence that are mixed apart from each other. */
   readonly blocks: number;
 
   /** Throws `E_CONFIG` for a length that is no multiple of the kernel. */
-  constructor(readonly options: AxialMixerOptions) {
-    const { width, length, kernel, axis } = options;
+  constructor({ width, length, kernel, axis, norm, ...options }: AxialMixerOptions) {
     if (!Number.isInteger(kernel) || kernel < 2 || length < kernel || length % kernel !== 0) {
       const message = `the mixer's kernel (${kernel}) must be a whole number from 2 on that divides the length (${length})`;
       throw new NonetError('E_CONFIG', message, { kernel, length });
     }
     const own = axis % axesOf(length, kernel);
-    const initializer = { kind: 'normal', deviation: 1 / Math.sqrt(kernel) } as const;
+    const initializer = options.initializer ?? { kind: 'normal', deviation: 1 / Math.sqrt(kernel) };
+    this.options = { width, length, kernel };
     this.first = new Parameter([kernel, kernel], { initializer });
-    this.norm = new RootSumNorm(width, { slope: 0.01 });
+    this.norm = norm ?? new RootSumNorm(width, { slope: 0.01 });
     this.second = new Parameter([kernel, kernel], { initializer });
     this.blocks = blocksOf(length / kernel, length / kernel ** (own + 1));
   }
@@ -63,9 +73,15 @@ export class AxialMixer {
     const { kernel, length, width } = this.options;
     const count = x.shape[0]! * this.blocks;
     const folded = reshape(x, [count, kernel, (length * width) / (this.blocks * kernel)]);
+    return matmul(broadcastTo(this.causal(matrix), [count, kernel, kernel]), folded, { transposeA: true });
+  }
+
+  /** A matrix [from, to] without the entries that lead back; `transposed`, [to, from]. */
+  causal(matrix: Tensor, transposed = false): Tensor {
+    const { kernel } = this.options;
     const from = reshape(iota(kernel), [kernel, 1]);
-    const causal = select(lessEqual(from, iota(kernel)), matrix, 0);
-    return matmul(broadcastTo(causal, [count, kernel, kernel]), folded, { transposeA: true });
+    const masked = select(lessEqual(from, iota(kernel)), matrix, 0);
+    return transposed ? transpose(masked, [1, 0]) : masked;
   }
 }
 

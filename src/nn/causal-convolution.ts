@@ -7,6 +7,8 @@ export interface CausalConvolutionOptions {
   readonly outputs: number;
   /** Positions that one position sees, itself included: a whole number from 1 on. */
   readonly taps: number;
+  /** Factor of the learning rate, or one for each tap from the oldest on; 1 unless told. */
+  readonly learningRateScale?: number | readonly number[];
   /** First values of the weight; unless told, normal with the deviation of an orthogonal matrix of its size. */
   readonly initializer?: Initializer;
 }
@@ -22,7 +24,7 @@ export class CausalConvolution {
   readonly weight: Parameter;
 
   /** Throws `E_CONFIG` for taps that are not a whole number from 1 on. */
-  constructor({ inputs, outputs, taps, initializer }: CausalConvolutionOptions) {
+  constructor({ inputs, outputs, taps, initializer, learningRateScale }: CausalConvolutionOptions) {
     if (!Number.isInteger(taps) || taps < 1) {
       throw new NonetError('E_CONFIG', `taps (${taps}) must be a whole number from 1 on`, { taps });
     }
@@ -30,6 +32,7 @@ export class CausalConvolution {
     this.weight = new Parameter([taps, inputs, outputs], {
       initializer: initializer ?? { kind: 'normal', deviation },
       hidden: true,
+      ...(learningRateScale !== undefined && { learningRateScale }),
     });
   }
 

@@ -5,13 +5,17 @@ import {
   describeType,
   elementCount,
   mul,
+  orthonormal,
   type RandomSource,
   randomNormal,
+  reshape,
+  type Shape,
   sameShape,
   scope,
   Tensor,
   type TensorType,
   type Tree,
+  transpose,
   treeLeaves,
 } from '../tensor/index.js';
 import { Parameter } from './parameter.js';
@@ -129,10 +133,20 @@ export const initialParameters = (module: Module, source: RandomSource): Tree<Te
       .map(({ path, parameter }) => [path, scope(path, () => initialValue(parameter, source))] as const),
   );
 
+/** A random orthogonal matrix in that shape: Q of a normal one. */
+const orthogonalValue = (shape: Shape, source: RandomSource): Tensor => {
+  const columns = shape.at(-1)!;
+  const rows = elementCount(shape) / columns;
+  const tall = orthonormal(randomNormal(source, [Math.max(rows, columns), Math.min(rows, columns)]));
+  return reshape(rows < columns ? transpose(tall, [1, 0]) : tall, shape);
+};
+
 const initialValue = ({ shape, dtype, initializer }: Parameter, source: RandomSource): Tensor => {
   switch (initializer.kind) {
     case 'normal':
       return mul(randomNormal(source, shape), initializer.deviation);
+    case 'orthogonal':
+      return orthogonalValue(shape, source);
     case 'constant':
       return constant(initializer.value, shape, dtype);
     case 'zeros':

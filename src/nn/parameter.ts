@@ -4,6 +4,8 @@ import { type DType, describeType, type Shape, type Tensor, type TensorType } fr
 /** How the first values of a parameter are made. */
 export type Initializer =
   | { readonly kind: 'normal'; readonly deviation: number }
+  /** Orthonormal rows or columns of the matrix [all other axes, last axis], whichever are fewer (Saxe et al. 2013). */
+  | { readonly kind: 'orthogonal' }
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' };
@@ -11,8 +13,8 @@ export type Initializer =
 export interface ParameterOptions {
   /** Zeros unless told. */
   readonly initializer?: Initializer;
-  /** Factor of the learning rate for this parameter, 1 unless told. */
-  readonly learningRateScale?: number;
+  /** Factor of the learning rate for this parameter, or one for each index of its first axis; 1 unless told. */
+  readonly learningRateScale?: number | readonly number[];
   /** Whether optimizers decay it. Unless told: matrices and tables yes, vectors (biases, norm scales) no. */
   readonly weightDecay?: boolean;
   /** Whether it takes hidden values to hidden values, which Muon cares for. Unless told: matrices do; tables and heads say no. */
@@ -27,7 +29,7 @@ export class Parameter implements TensorType {
   readonly shape: Shape;
   readonly dtype: DType = 'f32';
   readonly initializer: Initializer;
-  readonly learningRateScale: number;
+  readonly learningRateScale: number | readonly number[];
   readonly weightDecay: boolean;
   readonly hidden: boolean;
   /** Whether training leaves it as it is; set by `addAdapters`. */

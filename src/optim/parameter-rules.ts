@@ -1,12 +1,18 @@
 import { type Module, parametersOf } from '../nn/index.js';
-import { mul, sub, type Tensor } from '../tensor/index.js';
+import { constantArray, mul, type Shape, sub, type Tensor } from '../tensor/index.js';
+
+/** Numbers in row-major order. */
+export interface Factors {
+  readonly values: readonly number[];
+  readonly shape: Shape;
+}
 
 /** How an optimizer treats parameters, by path. */
 export interface TensorRules {
   /** Which parameters decay; unless told those of two dimensions or more. */
   readonly decayMask?: (path: string) => boolean;
-  /** Factor of the learning rate, 1 unless told. */
-  readonly learningRateScale?: (path: string) => number;
+  /** Factor of the learning rate, or factors that are broadcast to the parameter; 1 unless told. */
+  readonly learningRateScale?: (path: string) => number | Factors;
   /** Which matrices take hidden values to hidden values, for Muon; unless told all of two dimensions. */
   readonly hiddenMask?: (path: string) => boolean;
 }
@@ -24,14 +30,25 @@ export const parameterRules = (module: Module): ParameterRules => {
   const parameters = new Map(parametersOf(module).map(({ path, parameter }) => [path, parameter]));
   return {
     decayMask: (path) => parameters.get(path)?.weightDecay ?? false,
-    learningRateScale: (path) => parameters.get(path)?.learningRateScale ?? 1,
+    learningRateScale: (path) => {
+      const parameter = parameters.get(path);
+      const scale = parameter?.learningRateScale ?? 1;
+      return typeof scale === 'number'
+        ? scale
+        : { values: scale, shape: parameter!.shape.map((size, axis) => (axis === 0 ? size : 1)) };
+    },
     hiddenMask: (path) => parameters.get(path)?.hidden ?? false,
   };
 };
 
-/** The learning rate of a parameter. */
-export const rateOf = (path: string, learningRate: Tensor, rules: TensorRules): Tensor =>
-  mul(learningRate, rules.learningRateScale?.(path) ?? 1);
+/** The learning rate of a parameter, a scalar or of a shape that is broadcast to its own. */
+export const rateOf = (path: string, learningRate: Tensor, rules: TensorRules): Tensor => {
+  const scale = rules.learningRateScale?.(path) ?? 1;
+  return mul(
+    learningRate,
+    typeof scale === 'number' ? scale : constantArray(scale.values, scale.shape, learningRate.dtype),
+  );
+};
 
 export interface Decay {
   /** Learning rate of the parameter. */

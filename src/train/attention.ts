@@ -11,7 +11,8 @@ import {
   attentionEntropies,
   attentionWindowMaps,
   attentionWindows,
-  type BitTransformer,
+  type LanguageModel,
+  requireBitTransformer,
 } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
@@ -29,18 +30,19 @@ export interface AttentionOptions {
  * `blocks.N.window.M` f32 [heads, rows, columns] for each chunk, with `windows` i32 [chunks, 4] telling the rows and columns
  * [from, to) of each. `state` holds the parameters and is only read.
  *
- * @throws NonetError `E_SHAPE` for more patches than the context holds
+ * @throws NonetError `E_SHAPE` for more patches than the context holds, `E_CONFIG` for a model of another family
  *
  * @example
  * const { model, state } = await loadRun('book');
  * const arrays = await attentionOf(model, state, Int32Array.from(new TextEncoder().encode('Call me Ishmael')));
  */
 export const attentionOf = async (
-  model: BitTransformer,
+  of: LanguageModel,
   state: State,
   patches: Int32Array,
-  { stitched = model.config.fullAttentionLogging, causal = true }: AttentionOptions = {},
+  { stitched, causal = true }: AttentionOptions = {},
 ): Promise<NamedArray[]> => {
+  const model = requireBitTransformer(of, 'attention maps');
   const look: Compiled = compile((parameters: ParameterState, inputs: Tensor) =>
     bind(model, joinParameters(parameters), () => ({
       maps: attentionWindowMaps(model, inputs, { causal }),
@@ -51,7 +53,8 @@ export const attentionOf = async (
   const windows = attentionWindows(model, length, { causal });
   const { maps, entropies } = await look(state, hostArray(patches, [1, length]));
   const arrays: NamedArray[] = [{ name: 'patches', dtype: 'I32', shape: [length], data: patches }];
-  if (!stitched) {
+  const isStitched = stitched ?? model.config.fullAttentionLogging;
+  if (!isStitched) {
     const bounds = Int32Array.from(windows.flatMap(({ rows, columns }) => [...rows, ...columns]));
     arrays.push({ name: 'windows', dtype: 'I32', shape: [windows.length, 4], data: bounds });
   }
@@ -61,7 +64,7 @@ export const attentionOf = async (
     };
     add('entropy', entropies[i]);
     const ofBlock = Object.values(maps[i]) as HostArray[];
-    if (stitched) add('map', stitchAttention(windows, ofBlock, length));
+    if (isStitched) add('map', stitchAttention(windows, ofBlock, length));
     else ofBlock.forEach((map, window) => add(`window.${window}`, map));
   });
   return arrays;
@@ -92,12 +95,12 @@ export const stitchAttention = (
 /** Writes `attentionOf` the first evaluation window of some bytes as safetensors, over what is there. */
 export const writeAttention = async (
   path: string,
-  model: BitTransformer,
+  model: LanguageModel,
   state: State,
   store: ByteStore,
   parity: boolean,
 ): Promise<void> => {
-  const { bitsPerPatch, contextLength } = model.config;
+  const { bitsPerPatch, contextLength } = model;
   const windows = evaluationWindows({ store, bitsPerPatch, contextLength, parity, allowShort: true });
   const { inputs, weights } = windows.batch(0, 1);
   // Of data that is shorter than a window there are no patches behind its last target.

@@ -5,12 +5,10 @@ import { NonetError } from '../core/errors.js';
 import { lazily, zod } from '../core/libraries.js';
 import { recipePath } from '../core/recipe-path.js';
 import { maxThreads } from '../core/threads.js';
-import {
-  bitTransformerSchema as modelConfigSchema,
-  resolveBitTransformer as resolveModelConfig,
-} from '../models/index.js';
+import { modelSchema, resolveModel } from '../models/index.js';
 import { adapterKeys } from './adapter-keys.js';
 import { compressionKeys } from './compression-keys.js';
+import { requireFamily } from './family-config.js';
 import { optimizerKeys } from './optimizer-keys.js';
 import { scheduleKeys } from './schedule-keys.js';
 import { requireStreamConfig } from './stream-config.js';
@@ -217,7 +215,7 @@ export const runConfigSchema = lazily(() => {
       .default('float32')
       .describe('Of training: float32, or bf16 for products, attention and what is kept of activations (less memory).'),
     data: dataSchema,
-    model: modelConfigSchema().prefault({}),
+    model: modelSchema().prefault({}),
     train: trainSchema.prefault({}),
     trace: traceKeys(z),
     init: z
@@ -272,11 +270,12 @@ export const checkConfig = (tree: ConfigTree, source: string, name: string): Run
     throw new NonetError('E_CONFIG', message, { source });
   }
   const { run, model } = config;
-  const resolved = { ...config, model: resolveModelConfig(model), run: { ...run, name: run.name ?? name } };
+  const resolved = { ...config, model: resolveModel(model), run: { ...run, name: run.name ?? name } };
   requireStreamConfig(resolved);
   if (config.data.interleave > 1 && config.data.shuffleBytes === 0) {
     const message = `${source}: data.interleave: is ${config.data.interleave}, but windows are shuffled over all of the data: give data.shuffleBytes.`;
     throw new NonetError('E_CONFIG', message, { source });
   }
+  requireFamily(resolved);
   return resolved;
 };

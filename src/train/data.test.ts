@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { BitTransformer } from '../models/index.js';
+import { createModel } from '../models/index.js';
 import { checkConfig } from './config.js';
 import { writingWarnings } from './data.js';
 
 const warnings = (bitsPerPatch: number, parity: boolean): string[] => {
   const config = checkConfig({ data: { path: 'x', parity }, model: { bitsPerPatch } }, 'a test', 'x');
-  return writingWarnings(new BitTransformer(config.model), config);
+  return writingWarnings(createModel(config.model), config);
 };
 
 describe('writingWarnings', () => {

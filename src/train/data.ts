@@ -15,7 +15,7 @@ import {
   sliceStore,
 } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import type { RunConfig } from './config.js';
 
 /** Prepared data of all runs under a root lies beside them, named by its contents. */
@@ -37,8 +37,8 @@ export const evaluationPart = ({ train }: RunConfig, validation: ByteStore): Byt
  * Throws `E_DATA` when the training or the validation part is shorter than one window of the model, `E_CONFIG` when what
  * is evaluated of it while training is.
  */
-export const requireWindows = (model: BitTransformer, config: RunConfig, dataset: Dataset): void => {
-  const { bitsPerPatch, contextLength } = model.config;
+export const requireWindows = (model: LanguageModel, config: RunConfig, dataset: Dataset): void => {
+  const { bitsPerPatch, contextLength } = model;
   const layout = { bitsPerPatch, contextLength, parity: config.data.parity };
   batchersOf(model, config, dataset)(0);
   evaluationWindows({ store: dataset.validationBytes, ...layout });
@@ -59,8 +59,11 @@ export interface TrainingData extends Pick<Dataset, 'trainBytes'> {
 }
 
 /** What the batches of a run are made by. The ramp of compressed batches ends with the warm-up unless told. */
-export const batchOptions = ({ config }: BitTransformer, run: RunConfig, { meta }: TrainingData): BatchOptions => {
-  const { bitsPerPatch, contextLength } = config;
+export const batchOptions = (
+  { bitsPerPatch, contextLength }: LanguageModel,
+  run: RunConfig,
+  { meta }: TrainingData,
+): BatchOptions => {
   const { parity, shuffleBytes, interleave } = run.data;
   const { batchSize, accumulation, epochs, extraSteps, stream, compression, warmupSteps } = run.train;
   return {
@@ -71,7 +74,7 @@ export const batchOptions = ({ config }: BitTransformer, run: RunConfig, { meta 
 };
 
 /** The batches of a run by their seed: windows at random, epoch by epoch, or in the order of the data. */
-export const batchersOf = (model: BitTransformer, config: RunConfig, dataset: TrainingData): BatcherOf =>
+export const batchersOf = (model: LanguageModel, config: RunConfig, dataset: TrainingData): BatcherOf =>
   batchersOfSeeds(dataset.trainBytes, batchOptions(model, config, dataset));
 
 /** The configuration with the steps that its epochs take, where it has any. */
@@ -81,7 +84,7 @@ export const withEpochs = (config: RunConfig, batcherOf: BatcherOf): RunConfig =
 };
 
 /** What to know before training a model whose patches make no whole bytes: it can be evaluated, but will never write. */
-export const writingWarnings = ({ bitsPerPatch }: BitTransformer, { data }: RunConfig): string[] => {
+export const writingWarnings = ({ bitsPerPatch }: LanguageModel, { data }: RunConfig): string[] => {
   if (writesBytes(bitsPerPatch, data.parity)) return [];
   const advice = writesBytes(bitsPerPatch, !data.parity)
     ? `set data.parity=${!data.parity}`

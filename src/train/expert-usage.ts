@@ -1,4 +1,4 @@
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 
 /** How the experts of a model were used. */
 export interface ExpertUsage {
@@ -9,8 +9,8 @@ export interface ExpertUsage {
 }
 
 /** Shares as they are told: f32 [layers, experts], row by row. */
-export const expertUsageOf = ({ config }: BitTransformer, shares: ArrayLike<number>): ExpertUsage => {
-  const { layers, experts } = config;
+export const expertUsageOf = ({ traits }: LanguageModel, shares: ArrayLike<number>): ExpertUsage => {
+  const { layers, experts } = traits;
   const rounded = (share: number): number => Number(share.toFixed(5));
   const usage = Array.from({ length: layers }, (_, i) =>
     Array.from({ length: experts }, (_, e) => rounded(shares[i * experts + e]!)),

@@ -4,7 +4,7 @@ import { scalar } from '../compile/host-array.js';
 import { NativeExecutor } from '../compile/native/executor.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import type { RecordedTrace } from '../telemetry/index.js';
 import { batchInputs } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
@@ -55,13 +55,13 @@ export const explainStep = async (config: RunConfig, { profile = false } = {}): 
   return { plan, calls };
 };
 
-const profileStep = async (model: BitTransformer, config: RunConfig): Promise<Float64Array> => {
+const profileStep = async (model: LanguageModel, config: RunConfig): Promise<Float64Array> => {
   const { accumulation, batchSize } = config.train;
   const programs = stepPrograms(model, stepOptions(config));
   const program = accumulation > 1 ? programs.accumulate : programs.step;
-  const width = model.config.contextLength + 1;
+  const width = model.contextLength + 1;
   const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);
-  const position = model.config.contextLength;
+  const position = model.contextLength;
   const inputs = {
     ...batchInputs({ kind: 'plain', rows: batchSize, patches, ...uncompressed, position }, batchForm(model, config)),
     learningRate: scalar(0),

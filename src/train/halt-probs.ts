@@ -2,7 +2,7 @@ import { type Compiled, compile } from '../compile/compile.js';
 import { type HostArray, hostArray } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 
@@ -51,12 +51,12 @@ export class HaltMeans {
  * const probs = await haltProbs(model, state, Int32Array.from(new TextEncoder().encode('Call me Ishmael')), 15);
  */
 export const haltProbs = async (
-  model: BitTransformer,
+  model: LanguageModel,
   state: State,
   patches: Int32Array,
   length: number,
 ): Promise<HostArray[]> => {
-  if (!model.config.act) throw new NonetError('E_CONFIG', 'haltProbs: only a model with model.act halts');
+  if (!model.traits.act) throw new NonetError('E_CONFIG', 'haltProbs: only a model with model.act halts');
   const program: Compiled = compile((parameters: ParameterState, inputs: Tensor) =>
     bind(model, joinParameters(parameters), () => {
       const { depth, haltProbs: probs } = model.forward(inputs, { skipHalted: true }).pondered!;

@@ -4,7 +4,7 @@ import { defaultExecutor } from '../compile/default-executor.js';
 import { scalar } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { initialParameters } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { mergedWeights } from './adapter.js';
@@ -17,7 +17,7 @@ import { writeKept } from './stream.js';
 
 /** The state that a session begins with. */
 export const initialState = async (
-  model: BitTransformer,
+  model: LanguageModel,
   config: RunConfig,
   { weights, checkpoint, base }: SessionStart & { readonly base?: readonly NamedArray[] },
   warn: (message: string) => void,
@@ -58,7 +58,7 @@ export const startingWeights = async (
 };
 
 /** Draws the first values of all parameters. */
-export const initialize = async (model: BitTransformer, state: State, seed: number): Promise<State> => {
+export const initialize = async (model: LanguageModel, state: State, seed: number): Promise<State> => {
   const init = compile(
     (_: unknown, key: { seed: Tensor; step: Tensor }) => ({ state: { parameters: initialParameters(model, key) } }),
     { donate: 'state' },

@@ -3,7 +3,7 @@ import { findCheckpoint, loadCheckpoint, openRun } from '../checkpoint/index.js'
 import { checkpointsFolder, stepFolder } from '../checkpoint/layout.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { State } from '../compile/state.js';
-import { BitTransformer } from '../models/index.js';
+import { createModel, type LanguageModel } from '../models/index.js';
 import { parameterTypes } from '../nn/index.js';
 import { mergedWeights } from './adapter.js';
 import { writeArrays } from './arrays.js';
@@ -12,7 +12,7 @@ import { checkConfig, type RunConfig } from './config.js';
 /** A trained model with its weights in memory: `state` holds `parameters.*`. */
 export interface LoadedRun {
   readonly config: RunConfig;
-  readonly model: BitTransformer;
+  readonly model: LanguageModel;
   readonly state: State;
   readonly step: number;
   /** The checkpoint's folder. */
@@ -39,7 +39,7 @@ export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Pr
   const content = await loadCheckpoint(folder);
   const config = checkConfig(content.config, join(folder, 'config.json'), 'run');
   const arrays = await mergedWeights(folder, content);
-  const model = new BitTransformer(config.model);
+  const model = createModel(config.model);
   const state = State.create(defaultExecutor(), { parameters: parameterTypes(model) });
   writeArrays(state, 'parameters', arrays, folder);
   return { config, model, state, step: content.step, folder };

@@ -5,7 +5,7 @@ import type { ConfigTree } from '../core/config.js';
 import { fileError } from '../core/files.js';
 import { type BatchKind, type ByteStore, memoryStore } from '../data/index.js';
 import { generate, writesBytes } from '../generate/index.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { readArrays, writeArrays } from './arrays.js';
 import { writeAttention } from './attention.js';
 import type { BatchSource } from './batch-source.js';
@@ -42,7 +42,7 @@ export const SAMPLES_FILE = 'samples.jsonl';
 
 export interface LoopParts {
   readonly run: RunFolder;
-  readonly model: BitTransformer;
+  readonly model: LanguageModel;
   readonly config: RunConfig;
   readonly stepper: Stepper;
   readonly trace: RunTrace;
@@ -99,7 +99,7 @@ export class Loop {
     const { steps, evaluateEvery, checkpointEvery, sampleEvery } = config.train;
     this.done = from;
     this.trend = new Trend(this.parts, await readMetrics(run.metricsPath));
-    const samples = writesBytes(model.config.bitsPerPatch, config.data.parity);
+    const samples = writesBytes(model.bitsPerPatch, config.data.parity);
     const every = (interval: number): boolean => interval > 0 && this.done % interval === 0 && this.done < steps;
     while (this.done < steps && !isStopped(this.course, config)) {
       if (signal?.aborted) return true;
@@ -152,7 +152,7 @@ export class Loop {
   private async did(result: StepResult, order: ReturnType<Loop['order']> & { seconds: number }): Promise<boolean> {
     const { config, progress } = this.parts;
     const { spike: handling, compression, steps, logEvery } = config.train;
-    const { loss, payloadLoss, gradientNorm, batchBytes, dataWaitSeconds, expertUsage } = result;
+    const { loss, payloadLoss, gradientNorm, batchBytes, dataWaitSeconds, accuracy, expertUsage } = result;
     const { learningRate, kind, limit, seconds } = order;
     this.trainSeconds += seconds;
     this.stepsRun++;
@@ -180,6 +180,7 @@ export class Loop {
       seconds,
       ...(compression && { batchKind: kind }),
       ...{ batchBytes, dataWaitSeconds },
+      ...(accuracy !== undefined && { accuracy }),
       ...(expertUsage && { experts: expertUsageOf(this.parts.model, expertUsage) }),
       ...(spike && { spike }),
     };
@@ -264,7 +265,8 @@ export class Loop {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity, stream: config.train.stream });
     const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, haltProbs, experts } = score;
-    if (record && config.model.fullAttentionLogging) await this.logAttention(step, store);
+    if (record && config.model.family === 'bit-transformer' && config.model.fullAttentionLogging)
+      await this.logAttention(step, store);
     if (record) {
       const reconstructionError = await this.reconstruction(stepper.state, store);
       const figures = {
@@ -334,7 +336,7 @@ export class Loop {
     this.parts.board?.close();
   }
 
-  private async sample(model: BitTransformer): Promise<void> {
+  private async sample(model: LanguageModel): Promise<void> {
     const { stepper, config, run, progress, board } = this.parts;
     const { rows } = await generate(model, stepper.state, {
       prompts: [new Uint8Array()],

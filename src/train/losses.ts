@@ -1,4 +1,4 @@
-import { type BitTransformer, errorLogits, type Pondered, type Routed, type StreamWindow } from '../models/index.js';
+import { errorLogits, type LanguageModel, type Pondered, type Routed, type StreamWindow } from '../models/index.js';
 import {
   add,
   cast,
@@ -33,6 +33,8 @@ export interface Losses {
   readonly minimised: Tensor;
   /** What is shown: over the bits of payload, without smoothing. */
   readonly shown: Tensor;
+  /** Share of patches that were predicted right; of models that predict them as a whole. */
+  readonly accuracy?: Tensor;
   /** With experts: share of each one in each block, f32 [layers, experts]. */
   readonly expertUsage?: Tensor;
   /** Of a window of streams: what it leaves to the next one. */
@@ -49,7 +51,7 @@ export interface Losses {
  * One with experts pays for using them unevenly and for large logits of its gates; see routing.ts of the model.
  */
 export const lossesOf = (
-  model: BitTransformer,
+  model: LanguageModel,
   patches: Tensor,
   random: RandomSource,
   options: LossOptions,
@@ -57,11 +59,11 @@ export const lossesOf = (
 ): Losses => {
   const { parity = false, labelSmoothing = 0, ponderWeight = 0, balanceWeight = 0, routerZWeight = 0 } = options;
   const { bitsPerPatch } = model;
-  const { act, experts } = model.config;
+  const { act, experts } = model.traits;
   const hasParity = parity && frameBits % bitsPerPatch === 0;
   if (!hasParity && labelSmoothing === 0 && !act && experts === 0 && !stream) {
-    const loss = model.loss(patches, { random });
-    return { minimised: loss, shown: loss };
+    const { loss, accuracy } = model.losses(patches, { random });
+    return { minimised: loss, shown: loss, ...(accuracy && { accuracy }) };
   }
   const length = patches.shape[1]! - 1;
   const [inputs, targets] = [slice(patches, { axis: 1, end: length }), slice(patches, { axis: 1, start: 1 })];

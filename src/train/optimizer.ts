@@ -1,6 +1,6 @@
 import { NonetError } from '../core/errors.js';
 import { nearest } from '../core/nearest.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { parametersOf } from '../nn/index.js';
 import {
   type Optimizer,
@@ -36,10 +36,10 @@ export type OptimizerConfig = Partial<
 >;
 
 /** The optimizer of a configuration for the parameters of a model. Throws `E_CONFIG` for a name to decay that none has. */
-export const stepOptimizer = (model: BitTransformer, config: OptimizerConfig): Optimizer =>
+export const stepOptimizer = (model: LanguageModel, config: OptimizerConfig): Optimizer =>
   optimizerOf(settingsOf(config), { ...parameterRules(model), ...decayRule(model, config) });
 
-const decayRule = (model: BitTransformer, { decayNames }: OptimizerConfig): TensorRules | undefined => {
+const decayRule = (model: LanguageModel, { decayNames }: OptimizerConfig): TensorRules | undefined => {
   if (!decayNames) return undefined;
   const names = (path: string, name: string): boolean => `.${path}.`.includes(`.${name}.`);
   const paths = parametersOf(model).map(({ path }) => path);

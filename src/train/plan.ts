@@ -3,7 +3,7 @@ import { freemem } from 'node:os';
 import { type GraphJson, graphJson } from '../compile/graph-json.js';
 import { NonetError } from '../core/errors.js';
 import { formatBytes } from '../core/format.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import type { TensorType } from '../tensor/index.js';
 import type { Tree } from '../tensor/tree.js';
@@ -35,12 +35,12 @@ const usualShare = 0.45;
 const scalarType = (dtype: 'f32' | 'i32'): TensorType => ({ shape: [], dtype });
 
 /** Traces and plans a training step of a configuration; nothing is allocated but the plan. */
-export const stepPlan = (model: BitTransformer, config: RunConfig): RunPlan => stepPlanOf(model, config).figures;
+export const stepPlan = (model: LanguageModel, config: RunConfig): RunPlan => stepPlanOf(model, config).figures;
 
 /** The plan of the step's program with the figures drawn from it. */
-export const stepPlanOf = (model: BitTransformer, config: RunConfig) => {
+export const stepPlanOf = (model: LanguageModel, config: RunConfig) => {
   const { batchSize, accumulation, stepsPerCall } = config.train;
-  const { contextLength, bitsPerPatch } = model.config;
+  const { contextLength, bitsPerPatch } = model;
   const programs = stepPrograms(model, stepOptions(config));
   const program = accumulation > 1 ? programs.accumulate : programs.step;
   const plan = program.plan(

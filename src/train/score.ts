@@ -1,10 +1,11 @@
 import { type Compiled, compile } from '../compile/compile.js';
 import { type HostArray, hostArray } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
+import { NonetError } from '../core/errors.js';
 import { type ByteStore, bitWeights, evaluationWindows } from '../data/index.js';
-import { type BitTransformer, bitCosts, type StreamWindow } from '../models/index.js';
+import { bitCosts, type LanguageModel, type StreamWindow } from '../models/index.js';
 import { bind, joinParameters, type ParameterState } from '../nn/index.js';
-import { scope, type Tensor, type Tree } from '../tensor/index.js';
+import { scope, type Tensor, type TensorType, type Tree } from '../tensor/index.js';
 import { createUsageMean, type ExpertUsage, expertUsageOf } from './expert-usage.js';
 import { HaltMeans } from './halt-probs.js';
 
@@ -63,9 +64,9 @@ export type Scorer = (state: State, store: ByteStore, options: ScoreOptions) => 
 const positionsPerCall = 4096;
 
 /** Measures bits per byte with the parameters of a state; compiled once, used for every evaluation of a run. */
-export const createScorer = (model: BitTransformer): Scorer => {
-  const { contextLength, bitsPerPatch } = model.config;
-  const { act, experts } = model.config;
+export const createScorer = (model: LanguageModel): Scorer => {
+  const { contextLength, bitsPerPatch, traits } = model;
+  const { act, experts } = traits;
   const rowsAtOnce = Math.max(1, Math.min(64, Math.floor(positionsPerCall / contextLength)));
   const told = (parameters: ParameterState, { inputs, targets, counted }: Batch, stream?: StreamWindow) =>
     bind(model, joinParameters(parameters), () => {
@@ -94,7 +95,7 @@ export const createScorer = (model: BitTransformer): Scorer => {
   /** Scores batches that are given in order. */
   const scoring = (state: State, stream: boolean) => {
     if (!stream) return { run: (batch: Tree<HostArray>) => apart(state, batch), end: () => {} };
-    let memory = State.create(state.executor, { carried: model.streamTypes(1) });
+    let memory = State.create(state.executor, { carried: streamTypesOf(model) });
     let position = 0;
     const run = async (batch: Tree<HostArray>) => {
       const place = hostArray(Int32Array.of(position), [1]);
@@ -112,7 +113,7 @@ export const createScorer = (model: BitTransformer): Scorer => {
     const rows = stream ? 1 : rowsAtOnce;
     const windows = evaluationWindows({ store, bitsPerPatch, parity, contextLength, stride, stream, allowShort });
     const scorer = scoring(state, stream);
-    const halting = new HaltMeans(model.config.layers);
+    const halting = new HaltMeans(traits.layers);
     const perByte = options.perByte ? new Float32Array(store.length) : undefined;
     if (perByte) perByte[0] = 8;
     const frameBits = parity ? 9 : 8;
@@ -160,6 +161,12 @@ export const createScorer = (model: BitTransformer): Scorer => {
       ...(perByte && { perByte }),
     };
   };
+};
+
+const streamTypesOf = (model: LanguageModel): Tree<TensorType> => {
+  if (model.streamTypes) return model.streamTypes(1);
+  const message = `a stream longer than the context: models of the family ${model.config.family} take none`;
+  throw new NonetError('E_CONFIG', message);
 };
 
 const addPerByte = (

@@ -8,7 +8,7 @@ import {
 } from '../checkpoint/index.js';
 import type { BatcherOf, BatchKind, Dataset } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { parameterCount } from '../nn/index.js';
 import { keepBase, readBase } from './adapter.js';
 import { type BatchSource, prefetchedBatches } from './batch-source.js';
@@ -103,7 +103,7 @@ interface TrainParts {
   readonly start: SessionStart;
   readonly options: TrainOptions;
   readonly began: number;
-  readonly model: BitTransformer;
+  readonly model: LanguageModel;
   readonly bytesPerStep: number;
   readonly flopsPerStep: number;
   readonly dataset: Dataset;
@@ -114,7 +114,7 @@ interface TrainParts {
 const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
   const { run, start, options, began, model, bytesPerStep, flopsPerStep, dataset, batcherOf, batches } = parts;
   const { warn = () => {} } = options;
-  const { bitsPerPatch, contextLength } = model.config;
+  const { bitsPerPatch, contextLength } = model;
   const peak = await measuredPeak();
   const config =
     start.config.train.minutes && !start.checkpoint

@@ -1,7 +1,7 @@
 import { defaultExecutor } from '../compile/default-executor.js';
 import { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { initialize } from './initial-state.js';
@@ -12,7 +12,7 @@ import { createStepper } from './stepper.js';
 /** The configuration with as many steps as fit into a time, by the median of a few steps on a state that is thrown away. */
 export const withStepsFor = async (
   minutes: number,
-  model: BitTransformer,
+  model: LanguageModel,
   config: RunConfig,
   batches: BatchSource,
 ): Promise<RunConfig> => {

@@ -1,5 +1,5 @@
 import { type Compiled, compile } from '../compile/compile.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { bind, joinParameters, splitParameterTypes } from '../nn/index.js';
 import { type OptimizerState, optimizerStateTypes, updateParameters } from '../optim/index.js';
 import {
@@ -67,7 +67,7 @@ interface TrainState {
 
 /** The form of a training state: parameters, what the optimizer keeps, and sums of gradients of several micro-batches. */
 export const trainStateTypes = (
-  model: BitTransformer,
+  model: LanguageModel,
   accumulation: number,
   options: OptimizerConfig & ClippingConfig & StreamConfig = {},
 ): Tree<TensorType> => {
@@ -78,7 +78,7 @@ export const trainStateTypes = (
     parameters,
     ...(frozen && { frozen }),
     optimizer: { ...kept, ...clippingStateTypes(options) } as Tree<TensorType>,
-    ...(options.stream && { stream: model.streamTypes(options.batchSize ?? 1) }),
+    ...(options.stream && { stream: model.streamTypes!(options.batchSize ?? 1) }),
   };
   if (accumulation === 1) return state;
   const sums = { gradients: parameters, ...(optimizer.takesSquares && { squares: parameters }) };
@@ -87,7 +87,7 @@ export const trainStateTypes = (
 
 /** The compiled programs of training: one that does a whole step, or two where a step is made of several micro-batches. */
 export interface StepPrograms {
-  /** (state, inputs) -> { state, loss, payloadLoss, gradientNorm } and, with experts, expertUsage; without accumulation. */
+  /** (state, inputs) -> { state, loss, payloadLoss, gradientNorm } and, as the model has them, accuracy and expertUsage; without accumulation. */
   readonly step: Compiled;
   /** (state, inputs) -> { state, loss, payloadLoss }: adds a micro-batch's gradients to the sums. */
   readonly accumulate: Compiled;
@@ -117,7 +117,7 @@ export const stepOptions = ({ train, data, precision }: RunConfig): StepOptions 
   precision,
 });
 
-export const stepPrograms = (model: BitTransformer, options: StepOptions): StepPrograms => {
+export const stepPrograms = (model: LanguageModel, options: StepOptions): StepPrograms => {
   const optimizer = stepOptimizer(model, options);
   /** Losses at some parameters, and what streams carry from then on. */
   const lossesAt = (state: TrainState, inputs: StepInputs) => {
@@ -125,10 +125,10 @@ export const stepPrograms = (model: BitTransformer, options: StepOptions): StepP
     const patches = patchesOf(inputs, model.bitsPerPatch);
     const window = state.stream && position && { position, carried: state.stream };
     const losses = () => lossesOf(model, patches, { seed, step }, options, window);
-    const { minimised, shown, expertUsage, carried } = withPrecision(options.precision ?? 'float32', () =>
+    const { minimised, shown, accuracy, expertUsage, carried } = withPrecision(options.precision ?? 'float32', () =>
       bind(model, joinParameters(state), losses),
     );
-    const told = { payloadLoss: shown, ...(expertUsage && { expertUsage }) };
+    const told = { payloadLoss: shown, ...(accuracy && { accuracy }), ...(expertUsage && { expertUsage }) };
     return [minimised, { told, goesOn: carried ? { stream: carried } : {} }] as const;
   };
   const gradientsOf = (state: TrainState, inputs: StepInputs) => {

@@ -3,7 +3,7 @@ import { hostArray, scalar } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import { type Batch, batchBytes } from '../data/index.js';
-import type { BitTransformer } from '../models/index.js';
+import type { LanguageModel } from '../models/index.js';
 import { type BatchForm, batchInputs, stackedInputs } from './batch-inputs.js';
 import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
@@ -30,6 +30,8 @@ export interface StepResult {
   readonly batchBytes: number;
   /** Time for which it waited until they were made. */
   readonly dataWaitSeconds: number;
+  /** Share of patches that were predicted right, of models that predict them as a whole; missing where the step was left out. */
+  readonly accuracy?: number;
   /** With experts: share of each one in each block, row by row; missing where the step was left out. */
   readonly expertUsage?: Float32Array;
 }
@@ -68,15 +70,15 @@ export interface Caller {
 const plainCaller: Caller = { isMeasuring: false, call: (_, program, args) => program(...args) };
 
 /** What a step's program is told of batches. */
-export const batchForm = (model: BitTransformer, { train }: RunConfig): BatchForm => ({
-  patches: model.config.contextLength + 1,
+export const batchForm = (model: LanguageModel, { train }: RunConfig): BatchForm => ({
+  patches: model.contextLength + 1,
   bitsPerPatch: model.bitsPerPatch,
   compression: train.compression !== undefined,
   stream: train.stream,
 });
 
 export const createStepper = (
-  model: BitTransformer,
+  model: LanguageModel,
   config: RunConfig,
   batches: BatchSource,
   initial: State,
@@ -142,6 +144,7 @@ export const createStepper = (
     const parts = all.map((batch, i) => ({ batch, rows: batch.rows, step: step * accumulation + i }));
     const rowsOfStep = parts.reduce((sum, { rows }) => sum + rows, 0);
     let payloadSum = 0;
+    let accuracySum: number | undefined;
     const usages = createUsageMean();
     // What is only bounded cannot be stacked.
     const isApart = form.compression || caller.isMeasuring;
@@ -169,6 +172,7 @@ export const createStepper = (
           : await caller.call('accumulate', programs.accumulate, [state, stacked]);
       state = sums.state;
       for (const one of sums.payloadLoss.data as Float32Array) payloadSum += one * rows;
+      for (const one of (sums.accuracy?.data ?? []) as Float32Array) accuracySum = (accuracySum ?? 0) + one * rows;
       if (sums.expertUsage) usages.add(sums.expertUsage.data, count, rows / rowsOfStep);
     }
     // Rounded as the loss is, which is a sum in the engine.
@@ -191,7 +195,8 @@ export const createStepper = (
     state = result.state;
     const expertUsage = usages.mean();
     const figures = { loss: result.loss.item(), payloadLoss, gradientNorm: result.gradientNorm.item() };
-    return { ...figures, ...(expertUsage && { expertUsage }) };
+    const right = accuracySum !== undefined && { accuracy: accuracySum / rowsOfStep };
+    return { ...figures, ...right, ...(expertUsage && { expertUsage }) };
   };
 
   const batchesOf = async (step: number, { seed }: StepOrder) => {
@@ -232,13 +237,14 @@ export const createStepper = (
 };
 
 /** What the program of a step told in a repetition. */
-const outcomeOf = ({ loss, payloadLoss, gradientNorm, expertUsage }: Result, i: number): Outcome => {
+const outcomeOf = ({ loss, payloadLoss, gradientNorm, accuracy, expertUsage }: Result, i: number): Outcome => {
   const usage = expertUsage?.data as Float32Array | undefined;
   const length = usage ? usage.length / loss.data.length : 0;
   return {
     loss: loss.data[i],
     payloadLoss: payloadLoss.data[i],
     gradientNorm: gradientNorm?.data[i],
+    ...(accuracy && { accuracy: accuracy.data[i] }),
     ...(usage && { expertUsage: usage.slice(i * length, (i + 1) * length) }),
   };
 };

@@ -1,8 +1,8 @@
 import { NonetError } from '../core/errors.js';
-import { type BitTransformerConfig, streamObstacle } from '../models/index.js';
+import { type ModelConfig, streamObstacle } from '../models/index.js';
 
 interface Sections {
-  readonly model: BitTransformerConfig;
+  readonly model: ModelConfig;
   readonly train: {
     readonly stream: boolean;
     readonly spike: string;
@@ -19,6 +19,7 @@ export const requireStreamConfig = (config: Sections): void => {
 };
 
 const obstacleOf = ({ model, train, data }: Sections): string | undefined => {
+  if (model.family !== 'bit-transformer') return `models of the family ${model.family} take no streams`;
   const ofModel = streamObstacle(model);
   if (ofModel) return ofModel;
   if (train.extraSteps > 0) return 'train.extraSteps adds windows at random: set it to 0';

@@ -123,7 +123,7 @@ const runGenerate = async (
     if (io.out.isTTY && io.err.isTTY) {
       const speed = `${formatBytes(total)} at ${formatRate(result.bytesPerSecond, 'B')}`;
       const { meanDepth } = result;
-      const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} of ${model.config.layers} layers a patch`;
+      const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} of ${model.traits.layers} layers a patch`;
       io.err.write(`${colorsFor(io.err, io.env).dim(speed + depth)}\n`);
     }
   } finally {

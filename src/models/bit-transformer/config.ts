@@ -12,7 +12,8 @@ export const bitTransformerSchema = lazily(() => {
   const { z } = zod();
   const count = z.int().min(1);
   return z.strictObject({
-    family: z.literal('bit-transformer').default('bit-transformer').describe('Family of the model'),
+    // Optional inside, so that a section without it is one of this family.
+    family: z.literal('bit-transformer').optional().default('bit-transformer').describe('Family of the model'),
     preset: z
       .enum(['classic', 'nano', 'small', 'base'])
       .default('nano')

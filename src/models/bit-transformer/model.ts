@@ -16,9 +16,11 @@ import {
   type TensorType,
   type Tree,
 } from '../../tensor/index.js';
+import type { LanguageModel, ModelTraits } from '../language-model.js';
 import { Block, type Norm, newNorm } from './block.js';
 import { type BitTransformerConfig, type BitTransformerOptions, resolveBitTransformer } from './config.js';
 import { cacheTypes, type Decoded, decode } from './decode.js';
+import { decodeTree } from './decode-tree.js';
 import { Positions } from './positions.js';
 import type { Routed } from './routing.js';
 import { reconstructionError, runBlocks } from './run-blocks.js';
@@ -81,7 +83,7 @@ export interface Pondered {
  * const model = new BitTransformer({ preset: 'nano', contextLength: 256 });
  * const evaluate = compile((parameters, patches) => bind(model, parameters, () => model.loss(patches)));
  */
-export class BitTransformer {
+export class BitTransformer implements LanguageModel {
   readonly config: BitTransformerConfig;
   readonly embedding: Embedding;
   readonly positions: Positions;
@@ -107,6 +109,19 @@ export class BitTransformer {
 
   get bitsPerPatch(): number {
     return this.config.bitsPerPatch;
+  }
+
+  get contextLength(): number {
+    return this.config.contextLength;
+  }
+
+  get traits(): ModelTraits {
+    const { layers, act, experts } = this.config;
+    return { layers, act, experts };
+  }
+
+  losses(patches: Tensor, options: ForwardOptions = {}): { readonly loss: Tensor } {
+    return { loss: this.loss(patches, options) };
   }
 
   /** Mean nats per bit over all bits of all predicted patches: patches i32 [B, C + 1] to an f32 scalar, summed in f64. */
@@ -240,6 +255,11 @@ export class BitTransformer {
    */
   decode(cache: Tree<Tensor>, inputs: Tensor, position: Tensor): Decoded {
     return decode(this, cache, inputs, position);
+  }
+
+  /** See `decodeTree`. */
+  prefixNodes(cache: Tree<Tensor>, lastPatch: Tensor, position: Tensor): Tensor {
+    return decodeTree(this, cache, lastPatch, position);
   }
 
   /** Patches i32 [B, C] to their vectors [B, C, dModel], without positions. */

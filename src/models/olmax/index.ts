@@ -1,0 +1,2 @@
+export { type OlmaxConfig, type OlmaxOptions, olmaxSchema, resolveOlmax } from './config.js';
+export { Olmax } from './model.js';

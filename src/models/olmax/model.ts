@@ -1,0 +1,205 @@
+import { NonetError } from '../../core/errors.js';
+import { Embedding, Parameter, RootSumNorm, slicedCrossEntropy } from '../../nn/index.js';
+import {
+  abs,
+  add,
+  concat,
+  constant,
+  div,
+  elementCount,
+  matmul,
+  max,
+  maximum,
+  mul,
+  reshape,
+  scope,
+  slice,
+  split,
+  sub,
+  type Tensor,
+  type TensorType,
+  type Tree,
+} from '../../tensor/index.js';
+import { type Branch, couple, recompute, reversible, type Streams, uncouple } from '../../transform/index.js';
+import type { Decoded } from '../bit-transformer/decode.js';
+import type { Forward } from '../bit-transformer/model.js';
+import { leafLogProbabilities } from '../bit-transformer/tree-head.js';
+import type { LanguageModel, ModelTraits } from '../language-model.js';
+import { type Along, Whole } from './along.js';
+import { type OlmaxConfig, type OlmaxOptions, resolveOlmax } from './config.js';
+import { memoryTypes, Onward } from './decode.js';
+import { nodesOfLogits } from './softmax-tree.js';
+import { BottleneckBody, DenseBody, MixingBody, Step, sharedMiddles } from './steps.js';
+
+/** Values of a byte. */
+const vocab = 256;
+const bitsPerByte = 8;
+
+/**
+ * The family `olmax`, after the public Olmax project: reversible causal convolutions over bytes with an axial MLP-mixer, and
+ * experts on several devices, which are simulated here. docs/olmax.md has the formulas. Both residual streams start as the
+ * embedding; each step is `(x0, x1) -> (x1, x0 + f(x1))`; the output is their sum. Every method traces and is called within
+ * `bind(model, parameters, ...)`.
+ *
+ * @example
+ * const model = new Olmax({ family: 'olmax', depth: 4, contextLength: 256, spatialMixingKernel: 16 });
+ * const evaluate = compile((parameters, bytes) => bind(model, parameters, () => model.losses(bytes)));
+ */
+export class Olmax implements LanguageModel {
+  readonly config: OlmaxConfig;
+  readonly bitsPerPatch = bitsPerByte;
+  readonly embedding: readonly Embedding[];
+  /** Shared by the bottlenecks of all depths. */
+  readonly middle;
+  /** Step by step, those of one block after the other. */
+  readonly blocks: readonly (readonly Step[])[];
+  readonly norm: RootSumNorm;
+  /** [features, 256] of each device. */
+  readonly projection: readonly Parameter[];
+
+  /** Keys that `options` leaves out have their defaults. Throws `E_CONFIG` where parts do not fit. */
+  constructor(options: OlmaxOptions) {
+    const config = resolveOlmax(options);
+    const { features, depth, devices, mixing } = config;
+    const perDevice = <T>(make: () => T): T[] => Array.from({ length: devices }, make);
+    this.config = config;
+    this.embedding = perDevice(() => new Embedding({ count: vocab, width: features, deviation: 1 / features }));
+    this.middle = sharedMiddles(config);
+    this.blocks = Array.from({ length: depth }, (_, i) => [
+      new Step(config, 'dense', new DenseBody(config)),
+      new Step(config, 'bottleneck', new BottleneckBody(config, this.middle)),
+      new Step(config, 'secondDense', new DenseBody(config)),
+      ...(mixing === 'none' ? [] : [new Step(config, 'mixing', new MixingBody(config, i))]),
+    ]);
+    this.norm = new RootSumNorm(features, { scale: false });
+    const initializer = { kind: 'normal', deviation: 1 } as const;
+    this.projection = perDevice(() => new Parameter([features, vocab], { initializer, hidden: false }));
+  }
+
+  get contextLength(): number {
+    return this.config.contextLength;
+  }
+
+  get traits(): ModelTraits {
+    return { layers: this.config.depth, act: false, experts: 0 };
+  }
+
+  /** Mean nats per bit of the bytes of i32 [B, C + 1] behind the first, and the share of them that were the most probable. */
+  losses(patches: Tensor): { readonly loss: Tensor; readonly accuracy: Tensor } {
+    const { loss, accuracy } = this.byteLosses(patches);
+    return { loss: mul(loss, 1 / bitsPerByte), accuracy };
+  }
+
+  /** The same with the mean nats per byte. The gradient has the z-loss (`zLoss`), the loss that is told has not. */
+  byteLosses(patches: Tensor): { readonly loss: Tensor; readonly accuracy: Tensor } {
+    const length = patches.shape[1]! - 1;
+    const states = this.states(slice(patches, { axis: 1, end: length }));
+    const targets = slice(patches, { axis: 1, start: 1 });
+    return scope('loss', () => slicedCrossEntropy(states, this.outputWeight(), targets, { zLoss: this.config.zLoss }));
+  }
+
+  /** Node logits of bytes i32 [B, C] with C up to the context length. */
+  forward(inputs: Tensor): Forward {
+    return { nodes: nodesOfLogits(this.logits(inputs)) };
+  }
+
+  /** Logits of the next byte: i32 [B, C] to [B, C, 256]. */
+  logits(inputs: Tensor): Tensor {
+    return this.predict(this.states(inputs));
+  }
+
+  /** What the logits of the byte behind each of i32 [B, C] are made from: [B, C, D features]. */
+  private states(inputs: Tensor): Tensor {
+    const { contextLength } = this.config;
+    const [batch = 0, length = 0] = inputs.shape;
+    if (inputs.shape.length !== 2 || length > contextLength) {
+      const shape = `[${inputs.shape.join(', ')}]`;
+      throw new NonetError(
+        'E_SHAPE',
+        `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`,
+      );
+    }
+    if (length === contextLength) return this.closed(this.run(this.embed(inputs), new Whole()));
+    // Mixers fold the whole context. What stands behind the end does not change what is before it.
+    const padded = concat([inputs, constant(0, [batch, contextLength - length], 'i32')], 1);
+    return slice(this.closed(this.run(this.embed(padded), new Whole())), { axis: 1, end: length });
+  }
+
+  /** i32 [B, n] to [D B, n, features] */
+  private embed(inputs: Tensor): Tensor {
+    return scope('embedding', () => {
+      const vectors = this.embedding.map((embedding) => embedding.forward(inputs));
+      return vectors.length === 1 ? vectors[0]! : concat(vectors, 0);
+    });
+  }
+
+  private branches(along: Along): Branch[] {
+    const { devices } = this.config;
+    return this.blocks.flatMap((steps, i) =>
+      steps.map((step) => (x: Tensor) => scope(`blocks.${i}`, () => step.forward(x, along, devices))),
+    );
+  }
+
+  /** Both streams through all steps: [D B, n, features] to the same. */
+  private run(x: Tensor, along: Along): Streams {
+    const { reversible: isReversible, recompute: again } = this.config;
+    const branches = this.branches(along).map((branch): Branch => {
+      return !isReversible && again === 'block' ? (y) => recompute((z) => [branch(z!)])(y)[0]! : branch;
+    });
+    let streams: Streams = [x, x];
+    // Two steps are one coupling.
+    for (let i = 0; i + 1 < branches.length; i += 2) {
+      const [f, g] = [branches[i]!, branches[i + 1]!];
+      streams = isReversible && along instanceof Whole ? reversible(f, g, streams) : couple(f, g, streams);
+    }
+    if (branches.length % 2 === 0) return streams;
+    const [x0, x1] = streams;
+    return [x1, add(x0, branches.at(-1)!(x1))];
+  }
+
+  /** [D B, n, features] of both streams to [B, n, D features], each device's rows of length 1. */
+  private closed([x0, x1]: Streams): Tensor {
+    return scope('norm', () => {
+      const unit = this.norm.forward(add(x0, x1));
+      return this.config.devices === 1 ? unit : concat(split(unit, this.config.devices, 0));
+    });
+  }
+
+  /** The sum of the logits of all devices as one product: [D features, 256], each part over D. */
+  private outputWeight(): Tensor {
+    const { devices } = this.config;
+    const weights = this.projection.map((projection) => projection.value);
+    return devices === 1 ? weights[0]! : mul(concat(weights, 0), 1 / devices);
+  }
+
+  private predict(states: Tensor): Tensor {
+    return scope('head', () => matmul(states, this.outputWeight()));
+  }
+
+  leafLogProbabilities(nodes: Tensor): Tensor {
+    return scope('leaves', () => leafLogProbabilities(nodes));
+  }
+
+  /** For each layer that reaches back, what it keeps of earlier positions; see decode.ts. */
+  cacheTypes(batch: number): Tree<TensorType> {
+    return memoryTypes(this, batch);
+  }
+
+  decode(cache: Tree<Tensor>, inputs: Tensor, position: Tensor): Decoded {
+    const onward = new Onward(this.config, cache, position);
+    const streams = this.run(this.embed(inputs), onward);
+    return { nodes: nodesOfLogits(this.predict(this.closed(streams))), cache: onward.written };
+  }
+
+  /** See `BitTransformer.reconstructionError`. */
+  reconstructionError(inputs: Tensor): Tensor {
+    const x = this.embed(inputs);
+    const branches = this.branches(new Whole());
+    const pairs = Array.from({ length: Math.floor(branches.length / 2) }, (_, i) => branches.slice(2 * i, 2 * i + 2));
+    const end = pairs.reduce<Streams>((streams, [f, g]) => couple(f!, g!, streams), [x, x]);
+    const start = pairs.reduceRight<Streams>((streams, [f, g]) => uncouple(f!, g!, streams), end);
+    const largest = (y: Tensor): Tensor => max(reshape(abs(y), [elementCount(y.shape)]));
+    const error = start.map((y) => largest(sub(y, x))).reduce((a, b) => maximum(a, b));
+    return div(error, largest(x));
+  }
+}
