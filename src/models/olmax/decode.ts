@@ -33,7 +33,7 @@ import { BottleneckBody, DenseBody, MixingBody } from './steps.js';
 
 /** Places of all layers of a model: `{ '0': type, '1': type, ... }`. */
 export const memoryTypes = ({ config, blocks }: Olmax, batch: number): Tree<TensorType> => {
-  const types = blocks.flatMap((steps) => steps.flatMap(({ body }) => typesOf(config, body, batch)));
+  const types = blocks.flatMap(({ steps }) => steps.flatMap(({ body }) => typesOf(config, body, batch)));
   return Object.fromEntries(types.map((type, i) => [String(i), type]));
 };
 

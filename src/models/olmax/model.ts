@@ -29,7 +29,7 @@ import { type Along, Whole } from './along.js';
 import { type OlmaxConfig, type OlmaxOptions, resolveOlmax } from './config.js';
 import { memoryTypes, Onward } from './decode.js';
 import { nodesOfLogits } from './softmax-tree.js';
-import { BottleneckBody, DenseBody, MixingBody, Step, sharedMiddles } from './steps.js';
+import { OlmaxBlock, sharedMiddles } from './steps.js';
 
 /** Values of a byte. */
 const vocab = 256;
@@ -51,8 +51,7 @@ export class Olmax implements LanguageModel {
   readonly embedding: readonly Embedding[];
   /** Shared by the bottlenecks of all depths. */
   readonly middle;
-  /** Step by step, those of one block after the other. */
-  readonly blocks: readonly (readonly Step[])[];
+  readonly blocks: readonly OlmaxBlock[];
   readonly norm: RootSumNorm;
   /** [features, 256] of each device. */
   readonly projection: readonly Parameter[];
@@ -60,20 +59,19 @@ export class Olmax implements LanguageModel {
   /** Keys that `options` leaves out have their defaults. Throws `E_CONFIG` where parts do not fit. */
   constructor(options: OlmaxOptions) {
     const config = resolveOlmax(options);
-    const { features, depth, devices, mixing } = config;
+    const { features, depth, devices } = config;
     const perDevice = <T>(make: () => T): T[] => Array.from({ length: devices }, make);
     this.config = config;
     this.embedding = perDevice(() => new Embedding({ count: vocab, width: features, deviation: 1 / features }));
     this.middle = sharedMiddles(config);
-    this.blocks = Array.from({ length: depth }, (_, i) => [
-      new Step(config, 'dense', new DenseBody(config)),
-      new Step(config, 'bottleneck', new BottleneckBody(config, this.middle)),
-      new Step(config, 'secondDense', new DenseBody(config)),
-      ...(mixing === 'none' ? [] : [new Step(config, 'mixing', new MixingBody(config, i))]),
-    ]);
+    this.blocks = Array.from({ length: depth }, (_, i) => new OlmaxBlock(config, i, this.middle));
     this.norm = new RootSumNorm(features, { scale: false });
-    const initializer = { kind: 'normal', deviation: 1 } as const;
-    this.projection = perDevice(() => new Parameter([features, vocab], { initializer, hidden: false }));
+    // The logits of all devices add up: each starts, and goes on, with its share.
+    const share = 1 / devices;
+    const initializer = { kind: 'normal', deviation: share } as const;
+    this.projection = perDevice(
+      () => new Parameter([features, vocab], { initializer, learningRateScale: share, hidden: false }),
+    );
   }
 
   get contextLength(): number {
@@ -119,10 +117,15 @@ export class Olmax implements LanguageModel {
         `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`,
       );
     }
-    if (length === contextLength) return this.closed(this.run(this.embed(inputs), new Whole()));
+    if (length === contextLength) return this.statesOfVectors(this.embed(inputs));
     // Mixers fold the whole context. What stands behind the end does not change what is before it.
     const padded = concat([inputs, constant(0, [batch, contextLength - length], 'i32')], 1);
-    return slice(this.closed(this.run(this.embed(padded), new Whole())), { axis: 1, end: length });
+    return slice(this.statesOfVectors(this.embed(padded)), { axis: 1, end: length });
+  }
+
+  /** The rest of it after the embedding, of whole contexts: [D B, contextLength, features] to [B, contextLength, D features]. */
+  statesOfVectors(vectors: Tensor): Tensor {
+    return this.closed(this.run(vectors, new Whole()));
   }
 
   /** i32 [B, n] to [D B, n, features] */
@@ -135,7 +138,7 @@ export class Olmax implements LanguageModel {
 
   private branches(along: Along): Branch[] {
     const { devices } = this.config;
-    return this.blocks.flatMap((steps, i) =>
+    return this.blocks.flatMap(({ steps }, i) =>
       steps.map((step) => (x: Tensor) => scope(`blocks.${i}`, () => step.forward(x, along, devices))),
     );
   }
@@ -165,11 +168,10 @@ export class Olmax implements LanguageModel {
     });
   }
 
-  /** The sum of the logits of all devices as one product: [D features, 256], each part over D. */
+  /** The sum of the logits of all devices as one product: [D features, 256]. */
   private outputWeight(): Tensor {
-    const { devices } = this.config;
     const weights = this.projection.map((projection) => projection.value);
-    return devices === 1 ? weights[0]! : mul(concat(weights, 0), 1 / devices);
+    return weights.length === 1 ? weights[0]! : concat(weights, 0);
   }
 
   private predict(states: Tensor): Tensor {

@@ -129,3 +129,24 @@ export class MixingBody implements Body {
     });
   }
 }
+
+/** Dense block, bottleneck, dense block, and what mixes positions, each a residual branch. */
+export class OlmaxBlock {
+  readonly dense: Step;
+  readonly bottleneck: Step;
+  readonly secondDense: Step;
+  readonly mixing: Step | undefined;
+
+  /** `index` says along which axis it mixes; `middle` is shared by all blocks. */
+  constructor(config: OlmaxConfig, index: number, middle: readonly CausalConvolution[]) {
+    this.dense = new Step(config, 'dense', new DenseBody(config));
+    this.bottleneck = new Step(config, 'bottleneck', new BottleneckBody(config, middle));
+    this.secondDense = new Step(config, 'secondDense', new DenseBody(config));
+    this.mixing = config.mixing === 'none' ? undefined : new Step(config, 'mixing', new MixingBody(config, index));
+  }
+
+  get steps(): readonly Step[] {
+    const { dense, bottleneck, secondDense, mixing } = this;
+    return [dense, bottleneck, secondDense, ...(mixing ? [mixing] : [])];
+  }
+}
