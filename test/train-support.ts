@@ -34,15 +34,18 @@ export const trainingRoot = () => {
         threads: 1,
         ...(changes.precision && { precision: changes.precision }),
         data: { path: dataPath, ...changes.data },
-        model: {
-          preset: 'nano',
-          layers: 2,
-          dModel: 32,
-          heads: 2,
-          feedForward: 48,
-          contextLength: 32,
-          ...changes.model,
-        },
+        model:
+          changes.model && 'family' in changes.model
+            ? changes.model
+            : {
+                preset: 'nano',
+                layers: 2,
+                dModel: 32,
+                heads: 2,
+                feedForward: 48,
+                contextLength: 32,
+                ...changes.model,
+              },
         train: {
           steps: 60,
           batchSize: 8,

@@ -3,7 +3,7 @@ import { compile } from '../compile/compile.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { hostArray, scalar, zeros } from '../compile/host-array.js';
 import { State } from '../compile/state.js';
-import { BitTransformer } from '../models/index.js';
+import { BitTransformer, createModel } from '../models/index.js';
 import { matmul, type Tensor } from '../tensor/index.js';
 import { vmap } from '../transform/index.js';
 import { modelFlops } from './flops.js';
@@ -35,6 +35,25 @@ describe('modelFlops', () => {
   it('leaves out what a backward pass computes again', () => {
     expect(flopsOf('block')).toBe(flopsOf('none'));
     expect(flopsOf('segment')).toBe(flopsOf('none'));
+  });
+
+  it('counts convolutions, but not those that a reversible model computes again', () => {
+    const sizes = { features: 8, pointwiseFeatures: 12, innerBottleneckFeatures: 4, depth: 3 };
+    const taps = { pointwiseKernel: 3, outerBottleneckKernel: 5, innerBottleneckKernel: 2, spatialMixingKernel: 4 };
+    const flopsWith = (reversible: boolean): number => {
+      const model = createModel({ family: 'olmax', contextLength: 16, ...sizes, ...taps, reversible });
+      const { step } = stepPrograms(model, { optimizer: 'adamw', accumulation: 1 });
+      const patches = hostArray(new Int32Array(batch * 17), [batch, 17]);
+      const inputs = { patches, learningRate: scalar(0), seed: scalar(1, 'i32'), step: scalar(0, 'i32') };
+      const state = State.create(defaultExecutor(), trainStateTypes(model, 1));
+      const flops = modelFlops(step.plan(state, inputs).program);
+      state.free();
+      return flops;
+    };
+    const convolutions = 2 * (2 * 3 * 8 * 12) + 2 * 5 * 8 * 4 + 2 * 4 * 4;
+    const weights = 3 * (convolutions + 2 * 4 * 8) + 8 * 256; // of a position
+    expect(flopsWith(false) / (3 * batch * 16 * 2 * weights)).toBeCloseTo(1, 1);
+    expect(flopsWith(true)).toBe(flopsWith(false));
   });
 
   it('leaves out what was traced only as a pattern for others', () => {
