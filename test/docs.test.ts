@@ -13,6 +13,7 @@ const pages = [
   'docs/training.md',
   'docs/recipes.md',
   'docs/olmax-config.md',
+  'docs/olmax.md',
   'docs/sweeps.md',
   'docs/transforms.md',
   'docs/engine.md',
