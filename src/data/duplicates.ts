@@ -74,7 +74,10 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
   const owners = new Uint32Array(2 ** bits);
   const counts = new Uint32Array(2 ** bits);
   const otherHashes = new Int32Array(2 ** bits);
-  const slotOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> (32 - bits);
+  // A bit for each of 8 times as many places as slots: almost all positions end here, and it stays in a cache.
+  const filter = new Uint32Array(2 ** (bits - 2));
+  const placeOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> (29 - bits);
+  const slotOf = (hash: number): number => placeOf(hash) >>> 3;
   const blockOf = (block: number): Uint8Array =>
     validation.read(Math.floor((block * whole) / blocks) * BLOCK_BYTES, BLOCK_BYTES);
   const blockAt = (owner: number): Uint8Array => blockOf(owner - 1);
@@ -89,6 +92,8 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
       slot = after(slot);
     }
     hashes[slot] = hash;
+    const place = placeOf(hash);
+    filter[place >>> 5]! |= 1 << (place & 31);
     otherHashes[slot] = hashOf(bytes, 0, OTHER_BASE);
     if (owners[slot] === 0) owners[slot] = block + 1;
     counts[slot] = counts[slot]! + 1;
@@ -97,6 +102,8 @@ function indexBlocks(validation: ByteStore, most: number): BlockIndex {
   return {
     blocks,
     take(hash, bytes, start) {
+      const place = placeOf(hash);
+      if (((filter[place >>> 5]! >>> (place & 31)) & 1) === 0) return 0;
       for (let slot = slotOf(hash); owners[slot] !== 0; slot = after(slot)) {
         const count = counts[slot]!;
         if (hashes[slot] !== hash) continue;
