@@ -115,6 +115,7 @@ describe('fromOlmax', () => {
       data: { shuffleBytes: 5e8 },
       train: { tgBetas: [0.97, 0.9, 0.999], stateType: 'bf16' },
     });
+    expect(convert({ data: { shuffle_buffer_gb: 0 } }).recipe).toMatchObject({ data: { shuffleBytes: 1 } });
   });
 
   it('names every value of a wrong type at once', () => {

@@ -192,8 +192,13 @@ const data: readonly OlmaxKey[] = [
   {
     key: 'data.shuffleBufferGb',
     also: ['shuffleBuffer', 'shuffleGb'],
-    ...{ kind: 'number', to: 'data.shuffleBytes', standard: 64, convert: (gb: number) => Math.round(gb * 1e9) },
-    note: 'times 1e9',
+    ...{
+      kind: 'number',
+      to: 'data.shuffleBytes',
+      standard: 64,
+      convert: (gb: number) => Math.max(1, Math.round(gb * 1e9)),
+    },
+    note: 'times 1e9; for 0, which shuffles nothing, it is 1',
   },
   { key: 'data.parallelWorkers', also: ['workers'], kind: 'count', to: 'data.workers', standard: 2 },
   { key: 'data.seed', kind: 'count', to: 'seed', note: 'one seed for all' },
