@@ -105,6 +105,24 @@ describe('initialParameters', () => {
     expect([...values.layers[0].bias.data]).toEqual([0, 0, 0]);
   });
 
+  it.each([[[2, 3, 4] as const], [[5, 7] as const]])(
+    'are orthogonal in the shape %j where asked for',
+    async (shape) => {
+      const { a } = await draw({ a: new Parameter(shape, { initializer: { kind: 'orthogonal' } }) }, 1);
+      const columns = shape.at(-1)!;
+      const rows = a.data.length / columns;
+      const isTall = rows >= columns;
+      const at = (vector: number, i: number): number => a.data[isTall ? i * columns + vector : vector * columns + i];
+      const [count, length] = isTall ? [columns, rows] : [rows, columns];
+      for (let x = 0; x < count; x++) {
+        for (let y = 0; y < count; y++) {
+          const dot = Array.from({ length }, (_, i) => at(x, i) * at(y, i)).reduce((sum, one) => sum + one, 0);
+          expect(dot).toBeCloseTo(x === y ? 1 : 0, 5);
+        }
+      }
+    },
+  );
+
   it('have the deviation asked for, and differ between parameters and seeds', async () => {
     const wide = (): Parameter => new Parameter([4096], { initializer: { kind: 'normal', deviation: 0.02 } });
     const module = { a: wide(), b: wide() };

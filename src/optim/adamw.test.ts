@@ -88,4 +88,14 @@ describe('adamW', () => {
     const { parameters } = await update(trees, 1, 0.5, { weightDecay: 0.2, ...rules });
     expect(parameters.slow.data[0]).toBeCloseTo(1 - 0.5 * 0.1 * 0.2, 6);
   });
+
+  it('takes a factor of the learning rate for each index of the first axis', async () => {
+    const rules = parameterRules({ taps: new Parameter([2, 1, 2], { learningRateScale: [0.25, 0.5] }) });
+    const of = (values: number[]) => ({ taps: f32(values, [2, 1, 2]) });
+    const zeros = of([0, 0, 0, 0]);
+    const trees = { parameters: of([1, 1, 1, 1]), gradients: zeros, first: zeros, second: zeros };
+    const { parameters } = await update(trees, 1, 0.5, { weightDecay: 0.2, ...rules });
+    const [old, now] = [1 - 0.5 * 0.25 * 0.2, 1 - 0.5 * 0.5 * 0.2];
+    [old, old, now, now].forEach((value, i) => expect(parameters.taps.data[i]).toBeCloseTo(value, 6));
+  });
 });
