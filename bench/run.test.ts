@@ -67,7 +67,7 @@ describe('npm run bench', () => {
     ['threads', 10, []],
     ['decode', 4, ['PyTorch', 'PyTorch newest', 'JAX']],
     ['large', 6, []],
-    ['memory', 17, ['PyTorch', 'PyTorch newest']],
+    ['memory', 23, ['PyTorch', 'PyTorch newest']],
     ['startup', 5, ['PyTorch', 'PyTorch newest']],
     ['loop', 2, []],
   ])('writes the figures of %s, with null for peers that did not run', (name, rows, peers) => {

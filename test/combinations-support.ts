@@ -26,20 +26,20 @@ import { type Combination, refusals, switches, treeOf } from './switches.js';
 import { hexOf } from './train-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'nonet-combinations-'));
-const text = Array.from({ length: 40 }, (_, i) => `${i * i} is ${i} times ${i}. `).join('');
+const text = Array.from({ length: 22 }, (_, i) => `${i * i} is ${i} times ${i}. `).join('');
 const dataPath = join(root, 'text.txt');
 const base = {
   run: { root, name: 'whole' },
   data: { path: dataPath, validationShare: 0.4 },
-  train: { steps: 4, checkpointEvery: 2, keepCheckpoints: 99 },
+  train: { steps: 3, checkpointEvery: 2, keepCheckpoints: 99 },
 };
 
-const draw = drawBy(20);
+const draw = drawBy(21);
 const combination = (): Combination => {
   const of: Record<string, unknown> = {};
   for (const { key, values, fits } of switches) {
     const value = pick(draw, values);
-    of[key] = draw(0, 9) === 0 || !fits || fits(of) ? value : undefined;
+    of[key] = draw(0, 14) === 0 || !fits || fits(of) ? value : undefined;
   }
   return of;
 };

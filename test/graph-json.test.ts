@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { BitTransformer, compile, type GraphJson, graphJson, graphOf, nn, ops, type Tensor } from '../src/index.js';
+import { compile, type GraphJson, graphJson, graphOf, nn, ops, type Tensor } from '../src/index.js';
 import { trainedModel } from '../src/train/model.js';
 import { trainingRoot } from './train-support.js';
 

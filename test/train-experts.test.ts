@@ -19,7 +19,7 @@ describe('a run with model.experts', () => {
   ])('goes on as if it had never stopped: %s', async (name, model, more) => {
     const evaluations = { steps: 40, evaluateEvery: 20, evaluateBytes: 600, ...more };
     const rows = await expectSameInParts({ name, model, train: evaluations }, [20]);
-    for (const { experts, validation } of rows) {
+    for (const { experts, validation } of rows.filter(({ medians }) => medians === undefined)) {
       const { usage } = (experts ?? (validation as { experts: Used }).experts) as Used;
       expect(usage.map((shares) => shares.length)).toEqual([4, 4]);
       for (const shares of usage) expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 3);
@@ -32,7 +32,8 @@ describe('a run with model.experts', () => {
     await train(configOf({ name: 'even', ...changes }));
     await train(configOf({ name: 'free', ...changes, train: { ...changes.train, balanceWeight: 0, steps: 100 } }));
     const hottest = async (name: string): Promise<number> =>
-      ((await metricsOf(name)).at(-1)!.validation as { experts: Used }).experts.hottest;
+      ((await metricsOf(name)).filter(({ validation }) => validation).at(-1)!.validation as { experts: Used }).experts
+        .hottest;
     expect(await hottest('even')).toBeLessThan(2);
     expect(await hottest('free')).toBeGreaterThan(await hottest('even'));
     const { experts } = await evaluateRun('even', { root, compressors: false });

@@ -21,9 +21,9 @@ export const recipePath = async (given: string): Promise<string> => {
   throw new NonetError('E_FILE', message, { recipe: given, names });
 };
 
-/** Names of the recipes that come with nonet. */
+/** Names of the recipes that come with nonet; those that end in `-sweep` say how to search, not what to train. */
 export const recipeNames = (): string[] =>
   readdirSync(packageFile('recipes'))
-    .filter((file) => extname(file) === '.yaml')
+    .filter((file) => extname(file) === '.yaml' && !file.endsWith('-sweep.yaml'))
     .map((file) => basename(file, '.yaml'))
     .sort();

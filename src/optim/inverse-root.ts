@@ -1,10 +1,12 @@
 import {
+  abs,
   add,
   concat,
   constantArray,
   div,
   expandDims,
   matmul,
+  max,
   maximum,
   mul,
   pow,
@@ -37,7 +39,10 @@ export const inverseRoot = (matrix: Tensor, p: number): Tensor => {
     [n, n],
     matrix.dtype,
   );
-  const norm = maximum(sqrt(sum(square(matrix), { axes: [-2, -1], keepDims: true })), 1e-30);
+  // Squares of what is small enough would be zero in float32, and the norm then less than the eigenvalues.
+  const all = { axes: [-2, -1], keepDims: true } as const;
+  const largest = maximum(max(abs(matrix), all), 1e-30);
+  const norm = mul(largest, maximum(sqrt(sum(square(div(matrix, largest)), all)), 1));
   const scale = (p + 1) / (2 * (1 + ridge));
   let m = mul(add(div(matrix, norm), mul(identity, ridge)), scale);
   let x = mul(identity, pow(div(scale, norm), 1 / p));

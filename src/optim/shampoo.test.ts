@@ -3,7 +3,7 @@ import { compile } from '../compile/compile.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { hostArray } from '../compile/host-array.js';
 import { randomArray, run } from '../nn/test-support.js';
-import { matmul, type Tensor } from '../tensor/index.js';
+import { matmul, mul, type Tensor } from '../tensor/index.js';
 import { inverseRoot } from './inverse-root.js';
 import { eigen, type Matrix, product, rowsOf, turned } from './matrix-test-support.js';
 import { type ShampooSettings, shampoo } from './shampoo.js';
@@ -116,6 +116,14 @@ describe('inverseRoot', () => {
     wanted.forEach((x, i) => expect(Math.abs(data[i] - x) / size).toBeLessThan(1e-6));
     const native = await compile((x: Tensor) => inverseRoot(gram(x), p), { executor: defaultExecutor() })(source);
     wanted.forEach((x, i) => expect(Math.abs(native.data[i] - x) / size).toBeLessThan(0.05));
+  });
+
+  it('holds for entries whose squares vanish in float32', async () => {
+    const scales = hostArray(Float32Array.of(1e-28, 2e-28, 3e-28), [3, 1]);
+    const identity = hostArray(Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1), [3, 3]);
+    const root = (x: Tensor, y: Tensor) => inverseRoot(mul(x, y), 4);
+    const { data } = await compile(root, { executor: defaultExecutor() })(scales, identity);
+    [1e-28, 2e-28, 3e-28].forEach((x, i) => expect(data[4 * i] * x ** 0.25).toBeCloseTo(1, 2));
   });
 
   it('is finite for a matrix of zeros', async () => {

@@ -57,7 +57,8 @@ export const histogramOf = (values: ArrayLike<number>): Histogram | undefined =>
   // A bucket without values before one with values keeps that one from reaching back to the last.
   const ends = new Map<number, number>();
   for (const place of places) {
-    if (!ends.has(place - 1)) ends.set(place - 1, 0);
+    // Below the lowest limit of all there is none.
+    if (!ends.has(place - 1) && place > -positiveLimits().length) ends.set(place - 1, 0);
     ends.set(place, counts.get(place)!);
   }
   return {
