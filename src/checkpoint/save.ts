@@ -1,7 +1,7 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NonetError } from '../core/errors.js';
-import { fileError, fileExists, syncFolder, temporaryName, writeFileAtomic } from '../core/files.js';
+import { fileError, fileExists, makeFolder, syncFolder, temporaryName, writeFileAtomic } from '../core/files.js';
 import { sha256 } from '../core/hash.js';
 import type { ConfigTree } from '../core/recipe.js';
 import { type FaultPoint, faultPoint } from './fault.js';
@@ -159,15 +159,6 @@ async function removeFolder(folder: string): Promise<void> {
     await rm(dying, { recursive: true, force: true });
   } catch (error) {
     throw fileError(error, 'remove', folder);
-  }
-}
-
-/** Returns whether it was not there. */
-async function makeFolder(path: string): Promise<boolean> {
-  try {
-    return (await mkdir(path, { recursive: true })) !== undefined;
-  } catch (error) {
-    throw fileError(error, 'create', path);
   }
 }
 

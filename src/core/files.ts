@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { NonetError } from './errors.js';
 
@@ -10,7 +10,10 @@ import { NonetError } from './errors.js';
  *
  * @throws NonetError `E_FILE`; the temporary file is removed and the old contents are left as they were.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<string>): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | Iterable<string | Uint8Array>,
+): Promise<void> {
   const temporary = temporaryName(path);
   try {
     const file = await open(temporary, 'wx');
@@ -26,6 +29,19 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array | 
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw fileError(error, 'write', path);
+  }
+}
+
+/**
+ * Makes a folder, and those above it, where it is missing; whether it was.
+ *
+ * @throws NonetError `E_FILE`
+ */
+export async function makeFolder(path: string): Promise<boolean> {
+  try {
+    return (await mkdir(path, { recursive: true })) !== undefined;
+  } catch (error) {
+    throw fileError(error, 'create', path);
   }
 }
 

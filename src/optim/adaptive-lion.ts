@@ -1,17 +1,6 @@
-import {
-  add,
-  clamp,
-  div,
-  mul,
-  multiplyAdd,
-  neg,
-  sqrt,
-  square,
-  sum,
-  type Tensor,
-  type TensorType,
-} from '../tensor/index.js';
+import { add, clamp, div, mul, multiplyAdd, neg, sqrt, square, type Tensor, type TensorType } from '../tensor/index.js';
 import { type LionSettings, lionStep } from './lion.js';
+import { norm } from './matrices.js';
 import type { Optimizer } from './optimizer.js';
 import { decay, rateOf, type TensorRules } from './parameter-rules.js';
 
@@ -64,8 +53,6 @@ export const adaptiveLion = (settings: AdaptiveLionSettings = {}, rules: TensorR
     },
   };
 };
-
-const norm = (x: Tensor): Tensor => sqrt(sum(square(x)));
 
 const rootOfSquares = (norms: readonly Tensor[]): Tensor =>
   sqrt(norms.map(square).reduce((total, one) => add(total, one)));

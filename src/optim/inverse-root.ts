@@ -2,7 +2,6 @@ import {
   abs,
   add,
   concat,
-  constantArray,
   div,
   expandDims,
   matmul,
@@ -18,6 +17,7 @@ import {
   sum,
   type Tensor,
 } from '../tensor/index.js';
+import { identity } from './matrices.js';
 
 /** Added to the diagonal, over the Frobenius norm: f32 products cannot tell smaller eigenvalues from their own rounding. */
 const ridge = 1e-6;
@@ -27,27 +27,23 @@ const iterations = 25;
 
 /**
  * `(A + 1e-6 |A| I)^(-1/p)` of symmetric matrices [..., n, n] without negative eigenvalues, |A| being the Frobenius norm (at
- * least 1e-30) of each, by the coupled Newton iteration of Iannazzo 2006, which is made of products alone: with B the sum in brackets, and
- * z such that the eigenvalues of z B lie below (p + 1) / 2,
+ * least 1e-30) of each, by the coupled Newton iteration of Iannazzo 2006, which is made of products alone: with B the sum
+ * in brackets, and z such that the eigenvalues of z B lie below (p + 1) / 2,
  *
  *     X = z^(1/p) I,  M = z B;      T = ((p + 1) I - M) / p,  X = X T,  M = T^p M      until M = I
  */
 export const inverseRoot = (matrix: Tensor, p: number): Tensor => {
   const n = matrix.shape.at(-1)!;
-  const identity = constantArray(
-    Float64Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0)),
-    [n, n],
-    matrix.dtype,
-  );
+  const one = identity(n, matrix.dtype);
   // Squares of what is small enough would be zero in float32, and the norm then less than the eigenvalues.
   const all = { axes: [-2, -1], keepDims: true } as const;
   const largest = maximum(max(abs(matrix), all), 1e-30);
   const norm = mul(largest, maximum(sqrt(sum(square(div(matrix, largest)), all)), 1));
   const scale = (p + 1) / (2 * (1 + ridge));
-  let m = mul(add(div(matrix, norm), mul(identity, ridge)), scale);
-  let x = mul(identity, pow(div(scale, norm), 1 / p));
+  let m = mul(add(div(matrix, norm), mul(one, ridge)), scale);
+  let x = mul(one, pow(div(scale, norm), 1 / p));
   for (let i = 0; i < iterations; i++) {
-    const t = mul(sub(mul(identity, p + 1), m), 1 / p);
+    const t = mul(sub(mul(one, p + 1), m), 1 / p);
     x = matmul(x, t);
     m = matmul(power(t, p), m);
   }

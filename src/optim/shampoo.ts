@@ -18,13 +18,13 @@ import {
   sqrt,
   square,
   sub,
-  sum,
   type Tensor,
   type TensorType,
   unless,
 } from '../tensor/index.js';
 import { alongAxis, blocksOf, joinBlocks, takeBlock, unfolded } from './blocks.js';
 import { inverseRoots } from './inverse-root.js';
+import { norm } from './matrices.js';
 import { biasCorrection, type Optimizer } from './optimizer.js';
 import { decay, rateOf, type TensorRules } from './parameter-rules.js';
 
@@ -151,5 +151,3 @@ const axesOf = (shape: Shape): number[] => shape.flatMap((size, axis) => (size >
 
 const skippable = (condition: Tensor, skipped: readonly Tensor[], body: () => readonly Tensor[]): Tensor[] =>
   skipped.length === 0 ? [] : unless(condition, skipped, body);
-
-const norm = (x: Tensor): Tensor => sqrt(sum(square(x)));

@@ -1,7 +1,6 @@
 import {
   add,
   cast,
-  constantArray,
   div,
   equal,
   floor,
@@ -23,6 +22,7 @@ import {
   unless,
 } from '../tensor/index.js';
 import { alongAxis, unfolded } from './blocks.js';
+import { identity } from './matrices.js';
 import { biasCorrection, type Optimizer } from './optimizer.js';
 import { decay, rateOf, type TensorRules } from './parameter-rules.js';
 
@@ -118,9 +118,3 @@ export const soap = (settings: SoapSettings = {}, rules: TensorRules = {}): Opti
     },
   };
 };
-
-const identity = (n: number): Tensor =>
-  constantArray(
-    Float64Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0)),
-    [n, n],
-  );

@@ -9,10 +9,10 @@ import {
   sqrt,
   square,
   sub,
-  sum,
   type Tensor,
   type TensorType,
 } from '../tensor/index.js';
+import { norm } from './matrices.js';
 import { biasCorrection, type Optimizer } from './optimizer.js';
 import { decay, rateOf, type TensorRules } from './parameter-rules.js';
 
@@ -93,5 +93,3 @@ export const tgAdam = (settings: TgAdamSettings = {}, rules: TensorRules = {}): 
 };
 
 const wide = (x: Tensor): Tensor => cast(x, 'f64');
-
-const norm = (x: Tensor): Tensor => sqrt(sum(square(x)));

@@ -4,4 +4,4 @@ export { type EventFile, type EventFileOptions, openEventFile } from './tensorbo
 export { type Histogram, histogramOf } from './tensorboard/histogram.js';
 export type { RecordedProgram, RecordedStep, RecordedTrace } from './trace/recorded.js';
 export { traceEventPieces } from './trace/trace-events.js';
-export { makeFolder, type TraceFiles, writeTrace } from './trace/write-trace.js';
+export { type TraceFiles, writeTrace } from './trace/write-trace.js';

@@ -35,31 +35,35 @@ export const batchTypes = (
   ...(stream && { position: { shape: [rows], dtype: 'i32' } }),
 });
 
-/** The inputs of a batch. One program serves all kinds: what a batch does not have stays empty, and only what it has is moved. */
-export const batchInputs = (batch: Batch, form: BatchForm): BatchInputs<HostArray> => {
-  const { patches, code, starts } = batchTypes(batch.rows, form);
-  if (!code || !starts) return stackedInputs([batch], form);
+/**
+ * The inputs of a batch, or of several with as many rows, one after the other. Where batches may be compressed one program
+ * serves all kinds: what a batch does not have stays empty, and only what it has is moved; such ones go one at a time.
+ */
+export const batchInputs = (batches: readonly Batch[], form: BatchForm): BatchInputs<HostArray> => {
+  const [first] = batches as readonly [Batch];
+  const { patches, code, starts, position } = batchTypes(first.rows, form);
+  if (code && starts) {
+    return {
+      patches: boundedArray(first.patches, patches.shape),
+      code: boundedArray(first.code, code.shape),
+      starts: boundedArray(first.starts, starts.shape),
+    };
+  }
+  const times = batches.length > 1 ? [batches.length] : [];
+  const places = () => batches.flatMap((batch) => new Array<number>(batch.rows).fill(batch.position!));
   return {
-    patches: boundedArray(batch.patches, patches.shape),
-    code: boundedArray(batch.code, code.shape),
-    starts: boundedArray(batch.starts, starts.shape),
+    patches: hostArray(patchesBehind(batches), [...times, ...patches.shape]),
+    ...(position && { position: hostArray(Int32Array.from(places()), [...times, ...position.shape]) }),
   };
 };
 
-/** The inputs of plain batches with as many rows: of one, or of several, one after the other. */
-export const stackedInputs = (
-  batches: readonly Batch[],
-  { patches: length, stream }: BatchForm,
-): BatchInputs<HostArray> => {
-  const [{ rows }] = batches as readonly [Batch];
-  const times = batches.length > 1 ? [batches.length] : [];
-  const patches = new Int32Array(batches.length * rows * length);
-  batches.forEach((batch, i) => patches.set(batch.patches, i * rows * length));
-  const positions = batches.flatMap(({ position }) => new Array<number>(rows).fill(position!));
-  return {
-    patches: hostArray(patches, [...times, rows, length]),
-    ...(stream && { position: hostArray(Int32Array.from(positions), [...times, rows]) }),
-  };
+/** Those of a single batch are taken as they are. */
+const patchesBehind = (batches: readonly Batch[]): Int32Array => {
+  const [{ patches: own }] = batches as readonly [Batch];
+  if (batches.length === 1) return own;
+  const all = new Int32Array(batches.length * own.length);
+  batches.forEach(({ patches }, i) => all.set(patches, i * own.length));
+  return all;
 };
 
 /** The patches of a batch, decoded where it has come compressed. No run is empty: an empty first one is no code. */

@@ -63,7 +63,7 @@ const profileStep = async (model: LanguageModel, config: RunConfig): Promise<Flo
   const patches = Int32Array.from({ length: batchSize * width }, (_, i) => (i * 7919) % 2 ** model.bitsPerPatch);
   const position = model.contextLength;
   const inputs = {
-    ...batchInputs({ kind: 'plain', rows: batchSize, patches, ...uncompressed, position }, batchForm(model, config)),
+    ...batchInputs([{ kind: 'plain', rows: batchSize, patches, ...uncompressed, position }], batchForm(model, config)),
     learningRate: scalar(0),
     seed: scalar(config.seed, 'i32'),
     step: scalar(0, 'i32'),

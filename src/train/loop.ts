@@ -265,9 +265,9 @@ export class Loop {
     const { scorer, stepper, config, progress } = this.parts;
     const score = await scorer(stepper.state, store, { parity: config.data.parity, stream: config.train.stream });
     const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, haltProbs, experts } = score;
-    if (record && config.model.family === 'bit-transformer' && config.model.fullAttentionLogging)
-      await this.logAttention(step, store);
     if (record) {
+      const isLogged = config.model.family === 'bit-transformer' && config.model.fullAttentionLogging;
+      if (isLogged) await this.logAttention(step, store);
       const reconstructionError = await this.reconstruction(stepper.state, store);
       const figures = {
         ...{ bitsPerByte, parityCrossEntropy, bytes },

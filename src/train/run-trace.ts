@@ -1,12 +1,7 @@
 import { join } from 'node:path';
 import type { Argument, Compiled, Result } from '../compile/compile.js';
-import {
-  makeFolder,
-  type RecordedProgram,
-  type RecordedStep,
-  type TraceFiles,
-  writeTrace,
-} from '../telemetry/index.js';
+import { makeFolder } from '../core/files.js';
+import { type RecordedProgram, type RecordedStep, type TraceFiles, writeTrace } from '../telemetry/index.js';
 import type { RunConfig } from './config.js';
 import type { Caller } from './stepper.js';
 

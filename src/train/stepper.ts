@@ -4,7 +4,7 @@ import type { State } from '../compile/state.js';
 import { NonetError } from '../core/errors.js';
 import { type Batch, batchBytes } from '../data/index.js';
 import type { LanguageModel } from '../models/index.js';
-import { type BatchForm, batchInputs, stackedInputs } from './batch-inputs.js';
+import { type BatchForm, batchInputs } from './batch-inputs.js';
 import type { BatchSource } from './batch-source.js';
 import type { RunConfig } from './config.js';
 import { createUsageMean } from './expert-usage.js';
@@ -97,7 +97,7 @@ export const createStepper = (
   });
 
   const whole = async (step: number, order: StepOrder, [batch]: readonly Batch[]): Promise<Outcome> => {
-    const inputs = { ...batchInputs(batch!, form), ...scalars(step, order) };
+    const inputs = { ...batchInputs([batch!], form), ...scalars(step, order) };
     const find = () => programs.step.findNotFinite(state, inputs);
     const result = await guarded(() => caller.call('step', programs.step, [state, inputs]), find, step);
     const told = result ?? (await caller.call('losses', programs.losses, [state, inputs]));
@@ -109,7 +109,7 @@ export const createStepper = (
   const several = async (step: number, orders: readonly StepOrder[], all: readonly Batch[]) => {
     const times = all.length > 1 ? [all.length] : [];
     const inputs = {
-      ...stackedInputs(all, form),
+      ...batchInputs(all, form),
       learningRate: hostArray(
         Float32Array.from(orders, (order) => order.learningRate),
         times,
@@ -132,7 +132,7 @@ export const createStepper = (
     } catch (thrown) {
       if (!isGuard(thrown)) throw thrown;
       ({ repetition: done, returned: told } = thrown.details as { repetition: number; returned: Result });
-      const culprit = { ...batchInputs(all[done]!, form), ...scalars(step + done, orders[done]!) };
+      const culprit = { ...batchInputs([all[done]!], form), ...scalars(step + done, orders[done]!) };
       error = await notFinite(() => programs.step.findNotFinite(state, culprit), step + done);
     }
     return { outcomes: Array.from({ length: done }, (_, i) => outcomeOf(told, i)), error };
@@ -152,12 +152,10 @@ export const createStepper = (
       const [{ rows }, count] = [group[0]!, group.length];
       const times = count > 1 ? [count] : [];
       const stacked = {
-        ...(count > 1
-          ? stackedInputs(
-              group.map((part) => part.batch),
-              form,
-            )
-          : batchInputs(group[0]!.batch, form)),
+        ...batchInputs(
+          group.map((part) => part.batch),
+          form,
+        ),
         learningRate: hostArray(new Float32Array(count), times),
         seed: hostArray(new Int32Array(count).fill(order.seed), times),
         step: hostArray(
@@ -180,7 +178,7 @@ export const createStepper = (
     // The sums only hold what some micro-batch has put there: the op to name is in that one's own program.
     const find = async () => {
       for (const part of parts) {
-        const own = { ...batchInputs(part.batch, form), ...inputs, step: scalar(part.step, 'i32') };
+        const own = { ...batchInputs([part.batch], form), ...inputs, step: scalar(part.step, 'i32') };
         const culprit = await programs.gradients.findNotFinite(state, own);
         if (culprit) return culprit;
       }

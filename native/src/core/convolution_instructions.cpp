@@ -1,4 +1,4 @@
-// Kernels 20 (convolution) and 21 (convolutionGradient): matrix products whose left operand is never written down.
+// Kernels 24 (convolution) and 25 (convolutionGradient): matrix products whose left operand is never written down.
 //
 // A row of it, the positions that the taps see from one place, is a run of taps * inputs neighbouring floats of the
 // sequence, and the next row begins one position further on: a matrix whose rows overlap. Only rows that reach over an end

@@ -1,4 +1,4 @@
-// Kernels 20 (sortByGroup), 21 (groupedGemm) and 22 (groupedOuter): rows in groups, of sizes known when they run.
+// Kernels 21 (sortByGroup), 22 (groupedGemm) and 23 (groupedOuter): rows in groups, of sizes known when they run.
 #include <string.h>
 
 #include <algorithm>
@@ -119,6 +119,19 @@ class Grouped : public Instruction {
         tasks.push_back({args, i, std::min(args.m, i + taskRows), j, std::min(args.n, j + taskColumns)});
   }
 
+  // Runs the product of every group, which argsOfGroup(g, group) describes. Returns how many rows are in groups.
+  template <class F> long runGroups(const Execution& execution, const Operand& sizes, F&& argsOfGroup) const {
+    const std::vector<Group> list = groupsOf(execution, sizes);
+    const long used = list.empty() ? 0 : list.back().end;
+    std::vector<Task> tasks;
+    for (long g = 0; g < groups; g++) {
+      const Group& group = list[(size_t)g];
+      addTasks(tasks, argsOfGroup(g, group), (double)group.rows() / (double)std::max<long>(1, used));
+    }
+    runTasks(execution, tasks);
+    return used;
+  }
+
   void runTasks(const Execution& execution, const std::vector<Task>& tasks) const {
     double work = 0;
     for (const Task& t : tasks)
@@ -159,15 +172,9 @@ class GroupedGemm : public Grouped {
   void run(Execution& execution) const override {
     const float *from = execution.at<float>(x), *matrices = execution.at<float>(weights);
     float* to = execution.at<float>(out);
-    const std::vector<Group> list = groupsOf(execution, sizes);
-    const long used = list.empty() ? 0 : list.back().end;
-    std::vector<Task> tasks;
-    for (long g = 0; g < groups; g++) {
-      const Group& group = list[(size_t)g];
-      const GemmArgs args = argsOf(from + group.begin * k, matrices + g * k * n, to + group.begin * n, group.rows());
-      addTasks(tasks, args, (double)group.rows() / (double)std::max<long>(1, used));
-    }
-    runTasks(execution, tasks);
+    const long used = runGroups(execution, sizes, [&](long g, const Group& group) {
+      return argsOf(from + group.begin * k, matrices + g * k * n, to + group.begin * n, group.rows());
+    });
     if (n > 0 && used < rows) memset(to + used * n, 0, sizeof(float) * (size_t)((rows - used) * n));
   }
 
@@ -216,15 +223,9 @@ class GroupedOuter : public Grouped {
   void run(Execution& execution) const override {
     const float *left = execution.at<float>(x), *right = execution.at<float>(y);
     float* to = execution.at<float>(out);
-    const std::vector<Group> list = groupsOf(execution, sizes);
-    const long used = list.empty() ? 0 : list.back().end;
-    std::vector<Task> tasks;
-    for (long g = 0; g < groups; g++) {
-      const Group& group = list[(size_t)g];
-      const GemmArgs args = argsOf(left + group.begin * k, right + group.begin * n, to + g * k * n, group.rows());
-      addTasks(tasks, args, (double)group.rows() / (double)std::max<long>(1, used));
-    }
-    runTasks(execution, tasks);
+    runGroups(execution, sizes, [&](long g, const Group& group) {
+      return argsOf(left + group.begin * k, right + group.begin * n, to + g * k * n, group.rows());
+    });
   }
 
  private:

@@ -1,7 +1,7 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NonetError } from '../../core/errors.js';
-import { fileError, syncFolder, temporaryName } from '../../core/files.js';
+import { fileError, temporaryName, writeFileAtomic } from '../../core/files.js';
 import type { ByteStore } from '../byte-store.js';
 import { openDataset } from '../dataset.js';
 import { type DataOptions, prepareData } from '../prepare.js';
@@ -71,23 +71,11 @@ const writeRecords = async (
   size: number,
   recordOf: (bytes: Uint8Array) => Uint8Array,
 ): Promise<WrittenRecords> => {
-  const temporary = temporaryName(path);
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      for (let at = 0; at < store.length; at += size) {
-        await file.writeFile(recordOf(store.read(at, Math.min(size, store.length - at))));
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+  const records = function* () {
+    for (let at = 0; at < store.length; at += size) {
+      yield recordOf(store.read(at, Math.min(size, store.length - at)));
     }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    throw fileError(error, 'write', path);
-  } finally {
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
+  };
+  await writeFileAtomic(path, records());
   return { path, records: Math.ceil(store.length / size), bytes: store.length };
 };

@@ -1,5 +1,6 @@
 import type { Writer } from 'protobufjs/minimal.js';
 import { protobuf } from '../../core/libraries.js';
+import { message, tag, wireTypes } from '../protobuf.js';
 import type { Histogram } from './histogram.js';
 
 /** What TensorBoard shows under a tag at a step. */
@@ -20,17 +21,9 @@ export interface EventTime {
  * their field numbers, as every writer does: Event { wall_time = 1, step = 2, file_version = 3, summary = 5,
  * session_log = 7 }, Summary { value = 1 }, Value { tag = 1, simple_value = 2, histo = 5, tensor = 8, metadata = 9 }.
  */
-const [VARINT, DOUBLE, DELIMITED, FLOAT] = [0, 1, 2, 5];
+const { varint: VARINT, double: DOUBLE, delimited: DELIMITED, float: FLOAT } = wireTypes;
 const STRING_TYPE = 7;
 const SESSION_START = 1;
-
-const tag = (writer: Writer, field: number, wireType: number): Writer => writer.uint32((field << 3) | wireType);
-
-const message = (writer: Writer, field: number, write: (inner: Writer) => void): void => {
-  tag(writer, field, DELIMITED).fork();
-  write(writer);
-  writer.ldelim();
-};
 
 const event = (time: EventTime, write: (writer: Writer) => void): Uint8Array => {
   const writer = protobuf().Writer.create();

@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileError, writeFileAtomic } from '../../core/files.js';
+import { makeFolder, writeFileAtomic } from '../../core/files.js';
 import type { RecordedTrace } from './recorded.js';
 import { traceEventPieces } from './trace-events.js';
 import { encodeXSpace } from './xspace.js';
@@ -13,15 +12,6 @@ export interface TraceFiles {
   /** For the profile plugin of TensorBoard, when its log folder is that of the trace. */
   readonly profile: string;
 }
-
-/** Makes a folder and those above it, where they are missing. Throws `E_FILE`. */
-export const makeFolder = async (path: string): Promise<void> => {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw fileError(error, 'create', path);
-  }
-};
 
 /**
  * Writes a trace into a folder, which is made where it is missing, in both forms: `NAME.trace.json` and

@@ -1,5 +1,6 @@
 import type { Writer } from 'protobufjs/minimal.js';
 import { protobuf } from '../../core/libraries.js';
+import { message, tag, wireTypes } from '../protobuf.js';
 import { labelOf, memoryOf, type RecordedTrace, slicesOf } from './recorded.js';
 
 /*
@@ -8,18 +9,13 @@ import { labelOf, memoryOf, type RecordedTrace, slicesOf } from './recorded.js';
  * XEvent { metadata_id = 1, offset_ps = 2, duration_ps = 3, stats = 4 }, XStat { metadata_id = 1, uint64_value = 3,
  * int64_value = 4, str_value = 5 }, XEventMetadata { id = 1, name = 2, display_name = 4 }, XStatMetadata { id = 1, name = 2 }.
  */
-const [VARINT, DELIMITED] = [0, 2];
+const { varint: VARINT, delimited: DELIMITED } = wireTypes;
 
-const message = (writer: Writer, field: number, write: (inner: Writer) => void): void => {
-  writer.uint32((field << 3) | DELIMITED).fork();
-  write(writer);
-  writer.ldelim();
-};
 const integer = (writer: Writer, field: number, value: number): void => {
-  if (value !== 0) writer.uint32((field << 3) | VARINT).int64(value);
+  if (value !== 0) tag(writer, field, VARINT).int64(value);
 };
 const text = (writer: Writer, field: number, value: string): void => {
-  writer.uint32((field << 3) | DELIMITED).string(value);
+  tag(writer, field, DELIMITED).string(value);
 };
 
 /** Names that events refer to by number. */
@@ -75,7 +71,7 @@ export const encodeXSpace = (trace: RecordedTrace, host: string): Uint8Array => 
         message(event, 4, (inner) => {
           integer(inner, 1, stats.of(stat));
           if (typeof value === 'string') text(inner, 5, value);
-          else inner.uint32((4 << 3) | VARINT).int64(value);
+          else tag(inner, 4, VARINT).int64(value);
         });
       }
     });
