@@ -93,6 +93,7 @@ export const switches: readonly Switch[] = [
   { key: 'train.plateauWarmupSteps', values: [0, 2] },
   { key: 'train.labelSmoothing', values: [0, 0.1] },
   { key: 'train.ponderWeight', values: [0, 0.01] },
+  { key: 'train.ponderFocus', values: [0, 2] },
   { key: 'train.balanceWeight', values: [0, 0.01] },
   { key: 'train.routerZWeight', values: [0, 0.001] },
   { key: 'train.earlyStopping', values: [0, 0, 5] },

@@ -124,6 +124,14 @@ export const runConfigSchema = lazily(() => {
       .min(0)
       .default(0.0005)
       .describe('Nats per bit that each block costs a position, with model.act; larger: positions end earlier.'),
+    ponderFocus: z
+      .number()
+      .min(0)
+      .max(16)
+      .default(0)
+      .describe(
+        'Power of the probability of what comes next by which a position weighs in that; 0: all alike, larger: sure ones end earlier.',
+      ),
     balanceWeight: z
       .number()
       .min(0)

@@ -8,7 +8,7 @@ import type { LanguageModel } from '../models/index.js';
 import type { RecordedTrace } from '../telemetry/index.js';
 import { batchInputs } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
-import { measuredPeak } from './machine.js';
+import { measuredSpeed } from './machine.js';
 import { trainedModel } from './model.js';
 import { stepPlanOf } from './plan.js';
 import { noLimit } from './spike.js';
@@ -28,8 +28,6 @@ export interface ExplainedStep {
   readonly calls: readonly ExplainedCall[];
 }
 
-/** Working set of the bandwidth probe: beyond the usual second-level caches. */
-const probeBytes = 32 * 2 ** 20;
 const profiledSteps = 4;
 const uncompressed = { code: new Uint8Array(), starts: new Int32Array() };
 
@@ -43,8 +41,7 @@ export const explainStep = async (config: RunConfig, { profile = false } = {}): 
     throw new NonetError('E_PROGRAM', 'only the native engine has a program of kernel calls; see nonet doctor');
   }
   const model = trainedModel(config);
-  const peak = (await measuredPeak())!;
-  const bandwidth = (await executor.addon.probe('copy', 0.1, executor.threads, probeBytes)) * 1e9;
+  const { peak, bandwidth } = (await measuredSpeed())!;
   const { plan } = stepPlanOf(model, config);
   const seconds = profile ? await profileStep(model, config) : undefined;
   const calls = plan.calls.map((call, i) => ({

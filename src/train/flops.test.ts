@@ -6,12 +6,12 @@ import { State } from '../compile/state.js';
 import { BitTransformer, createModel } from '../models/index.js';
 import { matmul, type Tensor } from '../tensor/index.js';
 import { vmap } from '../transform/index.js';
-import { modelFlops } from './flops.js';
+import { executedFlops, modelFlops } from './flops.js';
 import { stepPrograms, trainStateTypes } from './step.js';
 
 const [layers, dModel, inner, length, batch] = [5, 16, 32, 8, 2];
 
-const flopsOf = (recompute: 'none' | 'block' | 'segment'): number => {
+const flopsOf = (recompute: 'none' | 'block' | 'segment', count = modelFlops): number => {
   const size = { layers, dModel, heads: 2, feedForward: inner, contextLength: length };
   const model = new BitTransformer({ ...size, activation: 'gelu', recompute });
   const optimizer = { epsilon: 1e-8, weightDecay: 0.1, clip: 1, accumulation: 1 };
@@ -19,10 +19,20 @@ const flopsOf = (recompute: 'none' | 'block' | 'segment'): number => {
   const state = State.create(defaultExecutor(), trainStateTypes(model, 1));
   const patches = hostArray(new Int32Array(batch * (length + 1)), [batch, length + 1]);
   const inputs = { patches, learningRate: scalar(0), seed: scalar(1, 'i32'), step: scalar(0, 'i32') };
-  const flops = modelFlops(step.plan(state, inputs).program);
+  const flops = count(step.plan(state, inputs).program);
   state.free();
   return flops;
 };
+
+describe('executedFlops', () => {
+  it('counts what a backward pass computes again', () => {
+    expect(flopsOf('none', executedFlops)).toBe(flopsOf('none'));
+    // All of the forward pass of the blocks but the last product of each, whose result nothing needs.
+    const weights = layers * (4 * dModel * dModel + dModel * inner);
+    const attention = layers * 4 * dModel * ((length * (length + 1)) / 2);
+    expect(flopsOf('block', executedFlops) - flopsOf('none')).toBe(batch * (length * 2 * weights + attention));
+  });
+});
 
 describe('modelFlops', () => {
   it('is three times the forward pass: products of weights, the causal half of attention, the head', () => {

@@ -4,11 +4,13 @@ import {
   cast,
   constantArray,
   elementCount,
+  exp,
   mul,
   type RandomSource,
   scope,
   slice,
   softplus,
+  stopGradient,
   sub,
   sum,
   type Tensor,
@@ -22,6 +24,8 @@ export interface LossOptions {
   readonly labelSmoothing?: number;
   /** What a block costs for each position, in nats per bit; of models with `act`. */
   readonly ponderWeight?: number;
+  /** How much more of that sure positions pay: the power of the probability that their patch was given, 0 unless told. */
+  readonly ponderFocus?: number;
   /** Weight of the balance losses of the blocks; of models with experts. */
   readonly balanceWeight?: number;
   /** Weight of the z-losses of their gates. */
@@ -47,7 +51,8 @@ export interface Losses {
  * With smoothing e the truth of a bit is 1 - e/2 for its value and e/2 for the other one (Szegedy et al. 2016). With z the
  * logit of the other one, that costs `(1 - e/2) softplus(z) + e/2 softplus(-z) = softplus(z) - e/2 z`.
  *
- * A model that halts pays for the blocks that positions ran through and for what was left for the last of them (Graves 2016).
+ * A model that halts pays for the blocks that positions ran through and for what was left for the last of them (Graves 2016),
+ * with a focus more where it is sure of what comes.
  * One with experts pays for using them unevenly and for large logits of its gates; see routing.ts of the model.
  */
 export const lossesOf = (
@@ -57,7 +62,8 @@ export const lossesOf = (
   options: LossOptions,
   stream?: StreamWindow,
 ): Losses => {
-  const { parity = false, labelSmoothing = 0, ponderWeight = 0, balanceWeight = 0, routerZWeight = 0 } = options;
+  const { parity = false, labelSmoothing = 0, balanceWeight = 0, routerZWeight = 0 } = options;
+  const { ponderWeight = 0, ponderFocus = 0 } = options;
   const { bitsPerPatch } = model;
   const { act, experts } = model.traits;
   const hasParity = parity && frameBits % bitsPerPatch === 0;
@@ -80,7 +86,7 @@ export const lossesOf = (
     const payloadBits = mask.reduce((total, one) => total + one, 0);
     const loss = share(smoothed, mask.length);
     const more = [
-      ...(pondered ? [mul(ponderCost(pondered), ponderWeight)] : []),
+      ...(pondered ? [mul(ponderCost(pondered, costs, ponderFocus), ponderWeight)] : []),
       ...(routed ? [routingCost(routed, balanceWeight, routerZWeight)] : []),
     ];
     const minimised = more.reduce((sum, cost) => add(sum, cost), loss);
@@ -90,9 +96,15 @@ export const lossesOf = (
   return { ...losses, ...(carried && { carried }) };
 };
 
-/** Blocks run plus remainder, the mean over positions: an f32 scalar. */
-const ponderCost = ({ depth, remainder }: Pondered): Tensor =>
-  cast(mul(sum(cast(add(depth, remainder), 'f64')), 1 / elementCount(depth.shape)), 'f32');
+/**
+ * Blocks run plus remainder, the mean over positions: an f32 scalar. `costs` f64 [B, C, P] are the nats of their bits; with a
+ * focus each position is weighed by a power of its patch's probability, into which no gradient goes.
+ */
+const ponderCost = ({ depth, remainder }: Pondered, costs: Tensor, focus: number): Tensor => {
+  const paid = cast(add(depth, remainder), 'f64');
+  const weighed = focus === 0 ? paid : mul(paid, stopGradient(exp(mul(sum(costs, { axes: [-1] }), -focus))));
+  return cast(mul(sum(weighed), 1 / elementCount(depth.shape)), 'f32');
+};
 
 const routingCost = ({ balance, z }: Routed, balanceWeight: number, routerZWeight: number): Tensor =>
   add(mul(balance, balanceWeight), mul(z, routerZWeight));

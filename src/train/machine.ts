@@ -1,5 +1,6 @@
 import { defaultExecutor } from '../compile/default-executor.js';
 import { NativeExecutor } from '../compile/native/executor.js';
+import type { MachineSpeed } from './expected-time.js';
 
 const peaks = new Map<number, number>();
 
@@ -13,6 +14,18 @@ export const measuredPeak = async (seconds = 0.15): Promise<number | undefined> 
   const peak = (await addon.probe('fma', seconds, threads)) * 1e9;
   peaks.set(threads, peak);
   return peak;
+};
+
+/** Working set of the bandwidth probe: beyond the usual second-level caches. */
+const probeBytes = 32 * 2 ** 20;
+
+/** What the arithmetic and the memory of this machine give on as many threads as programs use. */
+export const measuredSpeed = async (): Promise<MachineSpeed | undefined> => {
+  const executor = defaultExecutor();
+  const peak = await measuredPeak();
+  if (peak === undefined || !(executor instanceof NativeExecutor)) return undefined;
+  const { threads, addon } = executor;
+  return { peak, bandwidth: (await addon.probe('copy', 0.1, threads, probeBytes)) * 1e9 };
 };
 
 /** What the engine computes with: recorded in checkpoints, since results are the same bit for bit only on one set. */

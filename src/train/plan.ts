@@ -10,9 +10,10 @@ import type { Tree } from '../tensor/tree.js';
 import { batchTypes } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
 import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
-import { modelFlops } from './flops.js';
+import { expectedSeconds } from './expected-time.js';
+import { executedFlops, modelFlops } from './flops.js';
 import { horizonOf } from './learning-rate.js';
-import { measuredPeak } from './machine.js';
+import { measuredSpeed } from './machine.js';
 import { trainedModel } from './model.js';
 import { stepOptions, stepPrograms, trainStateTypes } from './step.js';
 import { batchForm } from './stepper.js';
@@ -24,13 +25,13 @@ export interface RunPlan {
   readonly peakBytes: number;
   /** Of that, what is neither state nor input nor output: values between kernels. */
   readonly activationBytes: number;
+  /** What the model asks for: see `modelFlops`. */
   readonly flopsPerStep: number;
+  /** What is computed: with what is computed again, and the products of the optimizer. */
+  readonly executedFlopsPerStep: number;
   /** Bytes of data that a step reads. */
   readonly bytesPerStep: number;
 }
-
-/** What a usual run reaches of the FMA peak; only used for the expected time. */
-const usualShare = 0.45;
 
 const scalarType = (dtype: 'f32' | 'i32'): TensorType => ({ shape: [], dtype });
 
@@ -61,6 +62,7 @@ export const stepPlanOf = (model: LanguageModel, config: RunConfig) => {
     peakBytes: plan.peakBytes + moreSteps * (plan.inputBytes + plan.outputBytes),
     activationBytes: plan.arenaBytes,
     flopsPerStep: modelFlops(plan.program) * accumulation,
+    executedFlopsPerStep: executedFlops(plan.program) * accumulation,
     bytesPerStep: (accumulation * batchSize * contextLength * bitsPerPatch) / (config.data.parity ? 9 : 8),
   };
   return { plan, figures };
@@ -85,9 +87,9 @@ export const graphOf = (config: RunConfig, part: (typeof graphParts)[number]): G
 /** `stepPlan` with the expected time from the machine's measured speed, and what the user should know before starting. */
 export const planRun = async (config: RunConfig) => {
   const model = trainedModel(config);
-  const plan = stepPlan(model, config);
-  const peak = await measuredPeak();
-  const secondsPerStep = peak === undefined ? null : plan.flopsPerStep / (peak * usualShare);
+  const { plan: program, figures: plan } = stepPlanOf(model, config);
+  const speed = await measuredSpeed();
+  const secondsPerStep = speed ? expectedSeconds(program.calls, speed) * config.train.accumulation : null;
   const warnings: string[] = [];
   const { dataset, prepared } = await openRunData(config);
   warnings.push(...writingWarnings(model, config), ...prepared.warnings);

@@ -21,7 +21,7 @@ import { Loop, plain, SAMPLES_FILE } from './loop.js';
 import { measuredPeak } from './machine.js';
 import { cutMetrics, readMetrics } from './metrics.js';
 import { trainedModel } from './model.js';
-import { requireFits, stepPlan } from './plan.js';
+import { type RunPlan, requireFits, stepPlan } from './plan.js';
 import { createProgress } from './progress.js';
 import { RunTrace } from './run-trace.js';
 import { createScorer, type Score } from './score.js';
@@ -40,6 +40,8 @@ export interface TrainResult {
   readonly gflops: number;
   /** Of the machine's measured FMA peak on as many threads; null without the native core. */
   readonly peakShare: number | null;
+  /** The same of all products that ran, those that were computed again and the optimizer's counted. */
+  readonly executedPeakShare: number | null;
   /** What batches took to the core, and the time for which steps waited until they were made. */
   readonly batchBytes: number;
   readonly dataWaitSeconds: number;
@@ -70,7 +72,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const { warn = () => {} } = options;
   const model = trainedModel(start.config);
   // Planning traces the whole step, so it is done once.
-  const { bytesPerStep, flopsPerStep, ...plan } = stepPlan(model, start.config);
+  const plan = stepPlan(model, start.config);
   requireFits(plan);
   const { dataset, prepared } = await openRunData(start.config);
   for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
@@ -86,8 +88,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
       options,
       began,
       model,
-      bytesPerStep,
-      flopsPerStep,
+      plan,
       dataset,
       batcherOf,
       batches,
@@ -104,15 +105,15 @@ interface TrainParts {
   readonly options: TrainOptions;
   readonly began: number;
   readonly model: LanguageModel;
-  readonly bytesPerStep: number;
-  readonly flopsPerStep: number;
+  readonly plan: RunPlan;
   readonly dataset: Dataset;
   readonly batcherOf: BatcherOf;
   readonly batches: BatchSource;
 }
 
 const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
-  const { run, start, options, began, model, bytesPerStep, flopsPerStep, dataset, batcherOf, batches } = parts;
+  const { run, start, options, began, model, dataset, batcherOf, batches } = parts;
+  const { bytesPerStep, flopsPerStep, executedFlopsPerStep } = parts.plan;
   const { warn = () => {} } = options;
   const { bitsPerPatch, contextLength } = model;
   const peak = await measuredPeak();
@@ -177,6 +178,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       bytesPerSecond: (bytesPerStep * stepsDone) / trainSeconds,
       gflops: flopsPerSecond / 1e9,
       peakShare: peak === undefined ? null : flopsPerSecond / peak,
+      executedPeakShare: peak === undefined ? null : (executedFlopsPerStep * stepsDone) / trainSeconds / peak,
       batchBytes: loop.batchBytes,
       dataWaitSeconds: loop.dataWaitSeconds,
       ...(config.train.compression && { batchKinds: loop.kinds }),

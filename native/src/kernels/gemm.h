@@ -48,9 +48,7 @@ static void gemmByRows(const GemmArgs& g, long rowBegin, long rowEnd, long colBe
     for (long k0 = 0; k0 < g.k; k0 += kc) {
       const long depth = minLong(g.k - k0, kc);
       const float* b = g.packedB ? g.packedB + packedOffset(g.n, k0, depth, j0 / kPanel) : blockB;
-      if (!g.packedB)
-        for (long j = 0; j < width; j += kPanel)
-          packPanelB(g.b, g.ldb, g.transB, k0, depth, j0 + j, minLong(width - j, kPanel), blockB + j * depth);
+      if (!g.packedB) packPanelsB(g.b, g.ldb, g.transB, k0, depth, j0, width, blockB);
       for (long i = rowBegin; i < rowEnd; i += kTileRows) {
         const long rows = minLong(rowEnd - i, kTileRows);
         const float* a = g.a + i * g.lda + k0;
@@ -87,9 +85,7 @@ static void gemmByColumns(const GemmArgs& g, long rowBegin, long rowEnd, long co
       for (long j0 = colBegin; j0 < colEnd; j0 += kColumnsBesideA) {
         const long width = minLong(colEnd - j0, kColumnsBesideA);
         const float* b = g.packedB ? g.packedB + packedOffset(g.n, k0, depth, j0 / kPanel) : blockB;
-        if (!g.packedB)
-          for (long j = 0; j < width; j += kPanel)
-            packPanelB(g.b, g.ldb, g.transB, k0, depth, j0 + j, minLong(width - j, kPanel), blockB + j * depth);
+        if (!g.packedB) packPanelsB(g.b, g.ldb, g.transB, k0, depth, j0, width, blockB);
         Tile t{};
         t.k = depth;
         t.aStride = kTileRows;

@@ -120,6 +120,25 @@ static void packPanelB(const float* b, long ldb, bool transB, long k0, long kc, 
   }
 }
 
+// Panels that are copied side by side: long stretches of a row are fetched ahead by the processor, single lines are not.
+constexpr long kPackedAtOnce = 8;
+
+// All panels of one block: rows k0.. of B, columns [j0, j0 + width), panel after panel.
+static void packPanelsB(const float* b, long ldb, bool transB, long k0, long kc, long j0, long width, float* out) {
+  long j = 0;
+  for (; !transB && width - j >= kPackedAtOnce * kPanel; j += kPackedAtOnce * kPanel) {
+    const float* from = b + k0 * ldb + j0 + j;
+    float* to = out + j * kc;
+    for (long k = 0; k < kc; k++, from += ldb, to += kPanel)
+#pragma GCC unroll 8
+      for (long panel = 0; panel < kPackedAtOnce; panel++)
+#pragma GCC unroll 4
+        for (int v = 0; v < kTileVectors; v++)
+          store(to + panel * kc * kPanel + v * kFloats, load(from + panel * kPanel + v * kFloats));
+  }
+  for (; j < width; j += kPanel) packPanelB(b, ldb, transB, k0, kc, j0 + j, minLong(width - j, kPanel), out + j * kc);
+}
+
 static size_t gemmPackedBytes(long k, long n) { return (size_t)k * (size_t)roundUp(n, kPanel) * sizeof(float); }
 
 static void gemmPackB(const float* b, long ldb, bool transB, long k, long n, float* packed, long colBegin,
@@ -127,9 +146,7 @@ static void gemmPackB(const float* b, long ldb, bool transB, long k, long n, flo
   const long kc = kBlock(k);
   for (long k0 = 0; k0 < k; k0 += kc) {
     const long depth = minLong(k - k0, kc);
-    for (long j = colBegin; j < colEnd; j += kPanel)
-      packPanelB(b, ldb, transB, k0, depth, j, minLong(n - j, kPanel),
-                 packed + packedOffset(n, k0, depth, j / kPanel));
+    packPanelsB(b, ldb, transB, k0, depth, colBegin, colEnd - colBegin, packed + packedOffset(n, k0, depth, colBegin / kPanel));
   }
 }
 

@@ -26,6 +26,12 @@ describe('trainReport', () => {
     expect(text).toMatch(/nonet generate a\n/);
   });
 
+  it('tells the share of the peak with what is computed again, where that is more', () => {
+    const text = trainReport({ ...result, executedPeakShare: 0.65 }, 'a');
+    expect(text).toMatch(/50\.0% of the measured peak \(65\.0% with what is computed again and by the optimizer\)/);
+    expect(trainReport({ ...result, executedPeakShare: 0.5 }, 'a')).not.toMatch(/again/);
+  });
+
   it('tells what batches took, and of what kinds they were', () => {
     expect(trainReport(result, 'a')).toMatch(/batches +\S+ \S+ to the core, waited for 0\.2% of the time\n/);
     const batchKinds = { plain: 80, compressed: 15, direct: 5 };
