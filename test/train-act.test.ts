@@ -31,7 +31,7 @@ describe('a run with model.act', () => {
       ['free', 0],
       ['dear', 0.5],
     ] as const) {
-      await train(configOf({ name, model, train: { ponderWeight, evaluateBytes: 600 } }));
+      await train(configOf({ name, model, train: { ponderWeight, ponderFocus: 0, evaluateBytes: 600 } }));
     }
     const [free, dear] = [(await depthsOf('free')).at(-1)!, (await depthsOf('dear')).at(-1)!];
     expect(free).toBeLessThanOrEqual(3);

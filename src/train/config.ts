@@ -122,13 +122,13 @@ export const runConfigSchema = lazily(() => {
     ponderWeight: z
       .number()
       .min(0)
-      .default(0.0005)
+      .default(0.02)
       .describe('Nats per bit that each block costs a position, with model.act; larger: positions end earlier.'),
     ponderFocus: z
       .number()
       .min(0)
       .max(16)
-      .default(0)
+      .default(3)
       .describe(
         'Power of the probability of what comes next by which a position weighs in that; 0: all alike, larger: sure ones end earlier.',
       ),

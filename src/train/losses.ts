@@ -24,7 +24,7 @@ export interface LossOptions {
   readonly labelSmoothing?: number;
   /** What a block costs for each position, in nats per bit; of models with `act`. */
   readonly ponderWeight?: number;
-  /** How much more of that sure positions pay: the power of the probability that their patch was given, 0 unless told. */
+  /** How much more of that sure positions pay: the power of the probability of what comes next, 0 unless told. */
   readonly ponderFocus?: number;
   /** Weight of the balance losses of the blocks; of models with experts. */
   readonly balanceWeight?: number;
@@ -97,12 +97,14 @@ export const lossesOf = (
 };
 
 /**
- * Blocks run plus remainder, the mean over positions: an f32 scalar. `costs` f64 [B, C, P] are the nats of their bits; with a
- * focus each position is weighed by a power of its patch's probability, into which no gradient goes.
+ * Blocks run plus remainder, the mean over positions: an f32 scalar. `costs` f64 [B, C, P] are the nats of their bits. With a
+ * focus each position is weighed by a power of the probability of a byte whose bits cost what those of its patch do on
+ * average, so that patches of all sizes are weighed alike; no gradient goes into it.
  */
 const ponderCost = ({ depth, remainder }: Pondered, costs: Tensor, focus: number): Tensor => {
   const paid = cast(add(depth, remainder), 'f64');
-  const weighed = focus === 0 ? paid : mul(paid, stopGradient(exp(mul(sum(costs, { axes: [-1] }), -focus))));
+  const bytes = 8 / costs.shape.at(-1)!;
+  const weighed = focus === 0 ? paid : mul(paid, stopGradient(exp(mul(sum(costs, { axes: [-1] }), -focus * bytes))));
   return cast(mul(sum(weighed), 1 / elementCount(depth.shape)), 'f32');
 };
 
