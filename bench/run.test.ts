@@ -127,13 +127,34 @@ describe('npm run bench', () => {
     for (const { nonet } of rows) expect(nonet).toBeGreaterThan(0);
   });
 
-  it.skipIf(reason).each(['quality', 'variants'])('skips the %s of a text that is not there, with a word', (name) => {
-    const file = join(folder, 'skipped.json');
-    const { status, stdout } = bench(name, '--data', join(folder, 'none.txt'), '--json', file);
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/skipped: .*none\.txt is not there/);
-    expect((JSON.parse(readFileSync(file, 'utf8')) as Report).rows).toEqual([]);
-  });
+  it.skipIf(reason)(
+    'tries every claim',
+    () => {
+      const { rows } = reportOf('claims', { args: ['--data', textFile()], said: /13 trainings.*\[13\/13\]/s });
+      expect([...new Set(rows.map((row) => row.case[0]))].sort()).toEqual([...'abcdefghr']);
+      for (const { metric, nonet } of rows) {
+        expect(nonet, metric).toBeTypeOf('number');
+        if (metric.startsWith('validation')) expect(nonet).toBeGreaterThan(0);
+      }
+      for (const part of bars.flatMap(({ parts }) => parts).filter(({ from }) => from === 'claims')) {
+        expect(rows.some(({ metric, case: of }) => metric === part.metric && new RegExp(part.case).test(of))).toBe(
+          true,
+        );
+      }
+    },
+    120_000,
+  );
+
+  it.skipIf(reason).each(['quality', 'variants', 'claims'])(
+    'skips the %s of a text that is not there, with a word',
+    (name) => {
+      const file = join(folder, 'skipped.json');
+      const { status, stdout } = bench(name, '--data', join(folder, 'none.txt'), '--json', file);
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/skipped: .*none\.txt is not there/);
+      expect((JSON.parse(readFileSync(file, 'utf8')) as Report).rows).toEqual([]);
+    },
+  );
 
   it.each([
     [[], 'which benchmark?'],
