@@ -24,7 +24,7 @@ export const openBench = async (options) => {
   const probe = () => addon.probe('fma', probeSeconds, threads);
   const gate = await createGate(probe, { warmUp: quick ? 5 : 200 });
   const peakGflops = await addon.probe('fma', quick ? 0.02 : 0.3, threads);
-  const raceAll = (competitors) => race(competitors, { gate, seconds, quick });
+  const raceAll = (competitors, limits = {}) => race(competitors, { gate, seconds, quick, ...limits });
 
   return {
     ...{ options, executor, addon, folder, quick, threads, versions, peakGflops, isa: addon.describe().isa },

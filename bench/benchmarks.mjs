@@ -36,6 +36,10 @@ export const benchmarks = {
     summary: 'flat, in chunks, reversible, halting, patched: bits per byte after the same time',
     ...{ threads: 2, seconds: 120, apart: true },
   },
+  claims: {
+    summary: 'claims of the project that olmax follows: growth of costs, norms, mixing, depth',
+    ...{ threads: 2, seconds: 60, apart: true, markdown: true },
+  },
   decode: { summary: 'generation with a key/value cache, positions/s', threads: 1, seconds: 40 },
   act: { summary: 'decoding of positions that halt at half the layers, over full depth', threads: 1, seconds: 60 },
   moe: { summary: 'a mixture of 64 experts over one of 4 and over a dense layer', threads: 1, seconds: 15 },

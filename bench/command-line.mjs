@@ -3,25 +3,32 @@ import { benchmarks } from './benchmarks.mjs';
 
 export class UsageError extends Error {}
 
+/** The names of those that are no part of `all`: each trains on a text. */
+const apartNames = () => {
+  const names = Object.entries(benchmarks).flatMap(([name, { apart }]) => (apart ? [`"${name}"`] : []));
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+};
+
 export const usage = () => {
   const names = Object.entries(benchmarks).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  const apart = apartNames();
   return `usage: npm run bench -- NAME [options]
        npm run bench -- all --json-dir DIR [options]
        npm run bench -- report FILES... [--out FILE]
 
 ${names.join('\n')}
 
-  all            every one but "quality" and "variants", one after the other, each in a process of its own
+  all            every one but ${apart}, one after the other, each in a process of its own
   report         a page of the bars from files that --json wrote
 
   --json FILE    also write the figures to a file
   --json-dir DIR where "all" writes a file each
   --out FILE     where "report" writes its page, docs/performance.md unless told
-  --seconds N    measure each case for at most N seconds
+  --seconds N    measure each case, or train each run, for at most N seconds
   --threads N    threads of nonet and of its peers
   --quick        tiny sizes and one sample: only shows that everything runs
   --no-peers     nonet alone
-  --data FILE    text for "quality" and "variants"
+  --data FILE    text for ${apart}
 
 example: npm run bench -- gemm --seconds 10 --json gemm.json`;
 };

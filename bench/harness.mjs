@@ -4,7 +4,6 @@ const leastSample = 0.02;
 const wanted = 25;
 /** Fewer kept samples than this say nothing. */
 const leastKept = 3;
-const leastRounds = 3;
 const mostRepetitions = 1 << 20;
 /**
  * Milliseconds after which a competitor that waited for its turn is cold: systems take apart the huge pages of a process that
@@ -20,7 +19,7 @@ const warm = 2;
  * @param competitors `{ name, pid?, run(n) }`; `run` does the work `n` times and resolves to the seconds that took
  * @returns a map from name to `{ seconds, kept, taken, gated }`, seconds of one repetition; see `estimate`
  */
-export const race = async (competitors, { gate, seconds, quick = false }) => {
+export const race = async (competitors, { gate, seconds, leastRounds = 3, quick = false }) => {
   const entries = [];
   for (const competitor of competitors) {
     const repetitions = await calibrate(competitor, quick);

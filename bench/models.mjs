@@ -33,7 +33,7 @@ const optimizer = { betas: [0.9, 0.99], epsilon: 1e-8, weightDecay: 0.1, clip: 1
 export const trainingPrograms = (model, options = {}) => stepPrograms(model, { ...optimizer, ...options });
 
 export const stepInputs = (model, batch, step) => ({
-  patches: integers([batch, model.config.contextLength + 1], 2 ** model.config.bitsPerPatch),
+  patches: integers([batch, model.contextLength + 1], 2 ** model.bitsPerPatch),
   learningRate: scalar(3e-4),
   seed: scalar(1, 'i32'),
   step: scalar(step, 'i32'),
@@ -55,9 +55,9 @@ export const activationBytes = (model, batch, options = {}) => {
   return gradients.plan(trainStateTypes(model, 1), stepInputs(model, batch, 0)).arenaBytes;
 };
 
-/** A competitor that does training steps on a state of its own. */
-export const trainingRunner = async (model, batch) => {
-  const { step } = trainingPrograms(model);
+/** A competitor that does training steps on a state of its own, or what another of `stepPrograms` does. */
+export const trainingRunner = async (model, batch, program = 'step') => {
+  const { [program]: step } = trainingPrograms(model);
   let state = await initialState(model, { training: true });
   let done = 0;
   return {

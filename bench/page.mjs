@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { figureText, ratioText } from './figures.mjs';
 import { isLess, judge, reaches } from './judge.mjs';
-import { figureText, ratioText } from './report.mjs';
+import { figureTable, markdownTable as table } from './markdown.mjs';
 
 /** Writes the page of the bars from files that `--json` wrote; returns the exit code. */
 export const writePage = ({ files, out }) => {
@@ -98,24 +99,7 @@ const runCells = ({ command, threads, date, machine, versions }) => [
 ];
 
 /** All rows of a report. */
-const figuresText = ({ benchmark, threads, rows }) => {
-  const peers = Object.keys(rows[0]?.peers ?? {});
-  const withShare = rows.some(({ peakShare }) => peakShare !== undefined);
-  const head = ['case', 'metric', 'unit', 'nonet', ...peers, ...(withShare ? ['of the FMA probe'] : [])];
-  const cells = rows.map((row) => [
-    ...[row.case, row.metric, row.unit, figureText(row.nonet)],
-    ...peers.map((peer) =>
-      row.peers[peer] === null ? '-' : `${figureText(row.peers[peer])} (${ratioText(row.ratio[peer])})`,
-    ),
-    ...(withShare ? [row.peakShare === undefined ? '' : `${(100 * row.peakShare).toFixed(0)} %`] : []),
-  ]);
-  return [
-    `## ${benchmark}, ${threads} thread${threads === 1 ? '' : 's'}`,
-    rows.length > 0 ? table(head, cells) : 'Skipped.',
-  ];
-};
-
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.map(escaped).join(' | ')} |`).join('\n');
-
-const escaped = (cell) => cell.replaceAll('|', '\\|');
+const figuresText = ({ benchmark, threads, rows }) => [
+  `## ${benchmark}, ${threads} thread${threads === 1 ? '' : 's'}`,
+  rows.length > 0 ? figureTable(rows) : 'Skipped.',
+];

@@ -1,9 +1,13 @@
+import { figureText, ratioText } from './figures.mjs';
+import { figureTable } from './markdown.mjs';
+
 /**
  * Collects the rows of a benchmark: a table for people, and an object
  * `{ benchmark, command, date, machine, versions, threads, rows: [{ case, metric, unit, nonet, peers, ratio, peakShare? }] }`
  * for programs. A peer is null where it is not installed or has no such figure; a ratio above 1 says that nonet is better.
+ * With `markdown` the table for people is one of Markdown.
  */
-export const createReport = ({ name, command, machine, threads, spareCores = 0 }) => {
+export const createReport = ({ name, command, machine, threads, spareCores = 0, markdown = false }) => {
   const rows = [];
   const samples = [];
   const notes = [];
@@ -66,7 +70,8 @@ export const createReport = ({ name, command, machine, threads, spareCores = 0 }
       );
       if (cores > threads + spareCores) console.log(`not bound to cores: ${cores} to choose from`);
       const instead = { ...Object.fromEntries([...failures.keys()].map((peer) => [peer, 'failed'])), ...absent };
-      if (rows.length > 0) console.log(`\n${textTable(rows, samples, { peerNames, instead })}`);
+      const table = () => (markdown ? `${figureTable(rows)}\n` : textTable(rows, samples, { peerNames, instead }));
+      if (rows.length > 0) console.log(`\n${table()}`);
       for (const note of notes) console.log(note);
     },
   };
@@ -90,10 +95,10 @@ const textTable = (rows, samples, { peerNames, instead }) => {
   const head = ['case', 'metric', 'unit', 'nonet', ...peerHeads, ...(withShare ? ['of peak'] : [])];
   const lines = [[...head, ...(withSamples ? ['samples kept'] : [])]];
   rows.forEach((row, i) => {
-    const cells = [row.case, row.metric, row.unit, figureText(row.nonet)];
+    const cells = [row.case, row.metric, row.unit, figureText(row.nonet, row.unit)];
     for (const peer of peerNames) {
       if (row.peers[peer] === null) cells.push(instead[peer] ?? '-', '-');
-      else cells.push(figureText(row.peers[peer]), ratioText(row.ratio[peer]));
+      else cells.push(figureText(row.peers[peer], row.unit), ratioText(row.ratio[peer]));
     }
     if (withShare) cells.push(row.peakShare === undefined ? '' : `${(100 * row.peakShare).toFixed(0)} %`);
     if (withSamples) cells.push(samples[i]);
@@ -103,15 +108,6 @@ const textTable = (rows, samples, { peerNames, instead }) => {
   const legend = starred ? '\n* fewer than three samples had a quiet core: all of them count, with their noise\n' : '';
   return `${columns(lines)}${legend}`;
 };
-
-/** A figure with three digits that tell something. */
-export const figureText = (value) => {
-  const size = Math.abs(value);
-  if (Number.isInteger(value)) return value.toLocaleString('en');
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
-};
-
-export const ratioText = (value) => (value === null ? '-' : `${value.toFixed(2)}x`);
 
 /** Text on the left, figures on the right. */
 const columns = (lines) => {

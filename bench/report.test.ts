@@ -26,8 +26,8 @@ const { createReport } = (await import(new URL('report.mjs', import.meta.url).hr
 
 const machine = { cpu: 'a processor', isa: 'avx2', cores: 1, load: 0.5 };
 const took = (seconds: number, gated = true): Result => ({ seconds, kept: gated ? 5 : 1, taken: 9, gated });
-const newReport = (): Report => {
-  const report = createReport({ name: 'gemm', command: 'npm run bench -- gemm', machine, threads: 1 });
+const newReport = (more = {}): Report => {
+  const report = createReport({ name: 'gemm', command: 'npm run bench -- gemm', machine, threads: 1, ...more });
   report.peers(['Fast', 'Absent'], { Absent: 'not installed' });
   return report;
 };
@@ -69,6 +69,19 @@ describe('createReport', () => {
     expect(text).toMatch(/quiet .* 0\.50x +not installed .* 5\/9 5\/9\n/);
     expect(text).toMatch(/loud .* 1\/9\*\n/);
     expect(text).toContain('fewer than three');
+  });
+
+  it('prints its rows as a table of Markdown where that is asked for', () => {
+    const report = newReport({ markdown: true });
+    report.addRate({ of: 'a|b', metric: 'speed', unit: 'GFLOP/s', amount: 8, results, peakAmount: 16 });
+    report.addTime({ of: 'x', metric: 'validation', unit: 'bits/byte', results: new Map([['nonet', took(2.00049)]]) });
+    const rows = printed(report).match(/^\|.*$/gm);
+    expect(rows).toEqual([
+      '| case | metric | unit | nonet | Fast | Absent | of the FMA probe |',
+      '| --- | --- | --- | --- | --- | --- | --- |',
+      '| a\\|b | speed | GFLOP/s | 4 | 8 (0.50x) | - | 25 % |',
+      '| x | validation | bits/byte | 2.000 | - | - |  |',
+    ]);
   });
 
   it('says of a peer that failed so, with the reason once below', () => {

@@ -18,18 +18,18 @@ const main = async (argv) => {
   }
   if (options.name === 'all') return runAll(options);
   if (options.name === 'report') return writePage(options);
-  const { spareCores = 0 } = benchmarks[options.name];
-  return stayOnCores(options.threads + spareCores) ?? measure(options, { argv, spareCores });
+  const { spareCores = 0, markdown } = benchmarks[options.name];
+  return stayOnCores(options.threads + spareCores) ?? measure(options, { argv, spareCores, markdown });
 };
 
-const measure = async (options, { argv, spareCores }) => {
+const measure = async (options, { argv, spareCores, markdown }) => {
   // Loaded only now: nothing of nonet is needed to say that a command line is wrong.
   const { openBench } = await import('./bench.mjs');
   const bench = await openBench(options);
   try {
     const { measure: measureCase } = await import(`./cases/${options.name}.mjs`);
     const command = ['npm run bench --', ...withoutFile(argv)].join(' ');
-    const report = createReport({ name: options.name, command, spareCores, ...bench.facts() });
+    const report = createReport({ name: options.name, command, spareCores, markdown, ...bench.facts() });
     await measureCase(bench, report);
     report.versions(bench.versions);
     report.print();

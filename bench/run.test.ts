@@ -32,18 +32,25 @@ interface Row {
   readonly peakShare?: number;
 }
 
-const reportOf = (name: string, ...args: string[]): Report => {
+const reportOf = (name: string, { args = [] as string[], said = /^$/ } = {}): Report => {
   const file = join(folder, `${name}.json`);
   const { status, stderr, stdout } = bench(name, '--quick', '--no-peers', '--json', file, ...args);
-  expect(stderr).toBe('');
+  expect(stderr).toMatch(said);
   expect(status).toBe(0);
   expect(stdout).toContain(`${name}: `);
   return JSON.parse(readFileSync(file, 'utf8')) as Report;
 };
 
+const textFile = (): string => {
+  const text = join(folder, 'text.txt');
+  writeFileSync(text, Array.from({ length: 3000 }, (_, i) => `${i} squared is ${i * i}.\n`).join(''));
+  return text;
+};
+
 interface Bar {
   readonly parts: readonly {
     readonly from: string;
+    readonly case: string;
     readonly metric: string;
     readonly take: string;
     readonly peers?: readonly string[];
@@ -113,22 +120,41 @@ describe('npm run bench', () => {
   });
 
   it.skipIf(reason)('trains every variant of a model', () => {
-    const text = join(folder, 'text.txt');
-    writeFileSync(text, Array.from({ length: 3000 }, (_, i) => `${i} squared is ${i * i}.\n`).join(''));
-    const { rows } = reportOf('variants', '--data', text);
+    const { rows } = reportOf('variants', { args: ['--data', textFile()], said: /^5 trainings.*\[5\/5\] patched/s });
     expect([...new Set(rows.map((row) => row.case))]).toEqual([
       ...['flat', 'flat, in chunks', 'flat, reversible', 'flat, halting', 'patched'],
     ]);
     for (const { nonet } of rows) expect(nonet).toBeGreaterThan(0);
   });
 
-  it.skipIf(reason).each(['quality', 'variants'])('skips the %s of a text that is not there, with a word', (name) => {
-    const file = join(folder, 'skipped.json');
-    const { status, stdout } = bench(name, '--data', join(folder, 'none.txt'), '--json', file);
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/skipped: .*none\.txt is not there/);
-    expect((JSON.parse(readFileSync(file, 'utf8')) as Report).rows).toEqual([]);
-  });
+  it.skipIf(reason)(
+    'tries every claim',
+    () => {
+      const { rows } = reportOf('claims', { args: ['--data', textFile()], said: /13 trainings.*\[13\/13\]/s });
+      expect([...new Set(rows.map((row) => row.case[0]))].sort()).toEqual([...'abcdefghr']);
+      for (const { metric, nonet } of rows) {
+        expect(nonet, metric).toBeTypeOf('number');
+        if (metric.startsWith('validation')) expect(nonet).toBeGreaterThan(0);
+      }
+      for (const part of bars.flatMap(({ parts }) => parts).filter(({ from }) => from === 'claims')) {
+        expect(rows.some(({ metric, case: of }) => metric === part.metric && new RegExp(part.case).test(of))).toBe(
+          true,
+        );
+      }
+    },
+    120_000,
+  );
+
+  it.skipIf(reason).each(['quality', 'variants', 'claims'])(
+    'skips the %s of a text that is not there, with a word',
+    (name) => {
+      const file = join(folder, 'skipped.json');
+      const { status, stdout } = bench(name, '--data', join(folder, 'none.txt'), '--json', file);
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/skipped: .*none\.txt is not there/);
+      expect((JSON.parse(readFileSync(file, 'utf8')) as Report).rows).toEqual([]);
+    },
+  );
 
   it.each([
     [[], 'which benchmark?'],
