@@ -33,6 +33,11 @@ interface Draft {
 type DraftOf = (node: Node) => Draft | undefined;
 
 const maxNodes = 96;
+/**
+ * Results of kernels that a program waits for. Without a limit the gradients of a weight that all layers share would add up in
+ * one program behind the last of them, and all be kept until then.
+ */
+const maxProducts = 6;
 
 /**
  * Clusters nodes into row programs, greedily in trace order: a node joins the latest program that produces one of its
@@ -125,7 +130,7 @@ const joinProducers = (node: Node, draft: Draft, { draftOf, spans }: Surrounding
   for (const candidate of latestFirst) {
     if (candidate.segment !== own.segment || !sameBounds(candidate, own)) continue;
     if (candidate.nodes.length + own.nodes.length > maxNodes) continue;
-    if (!isComputedWith(node, candidate)) continue;
+    if (!isComputedWith(node, candidate) || productsOf(candidate, own).size > maxProducts) continue;
     const mode = own === draft ? modeWithin(node, candidate, draftOf) : sameSpace(own.space!, candidate.space!);
     if (!mode) continue;
     const joining = own === draft && mode !== true ? { ...own, modes: new Map([[node, mode]]) } : own;
@@ -137,6 +142,10 @@ const joinProducers = (node: Node, draft: Draft, { draftOf, spans }: Surrounding
     spans.add(own);
   }
 };
+
+/** The units other than programs that either waits for. */
+const productsOf = (...drafts: readonly Draft[]): Set<Draft> =>
+  new Set(drafts.flatMap(({ inputs }) => [...inputs].map(root).filter((input) => !input.space)));
 
 /** What is computed again waits for its backward pass: with the program that made its operands it would have to be kept. */
 const isComputedWith = (node: Node, { nodes }: Draft): boolean =>

@@ -139,9 +139,12 @@ describe('parameters of an olmax model', () => {
 });
 
 describe.skipIf(defaultExecutor().name !== 'native')('a reversible olmax model', () => {
-  it('plans activations that do not grow with depth', async () => {
+  it.each([
+    ['small weights', {}],
+    ['a large convolution that all depths share', { innerBottleneckFeatures: 32, innerBottleneckKernel: 25 }],
+  ])('plans activations that do not grow with depth: %s', async (_, sizes) => {
     const bytes = async (depth: number): Promise<number> => {
-      const model = new Olmax({ ...tiny, contextLength: 256, spatialMixingKernel: 16, depth });
+      const model = new Olmax({ ...tiny, contextLength: 256, spatialMixingKernel: 16, ...sizes, depth });
       const f = compile((p: Tree<Tensor>, x: Tensor) =>
         valueAndGrad((q: Tree<Tensor>) => bind(model, q, () => model.losses(x).loss))(p),
       );
