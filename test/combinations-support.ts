@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { hostArray } from '../src/compile/host-array.js';
 import type { State } from '../src/compile/state.js';
 import type { NonetError } from '../src/core/errors.js';
 import { memoryStore } from '../src/data/index.js';
-import { type BitTransformer, requireBitTransformer } from '../src/models/index.js';
+import type { LanguageModel } from '../src/models/index.js';
 import { bind, joinParameters } from '../src/nn/index.js';
 import type { Tensor, Tree } from '../src/tensor/index.js';
 import { readArrays, writeArrays } from '../src/train/arrays.js';
@@ -22,7 +22,7 @@ import { trainedModel } from '../src/train/model.js';
 import { createStepper } from '../src/train/stepper.js';
 import { resume, train } from '../src/train/trainer.js';
 import { drawBy, pick } from './engine-support.js';
-import { type Combination, refusals, switches, treeOf } from './switches.js';
+import { type Combination, refusalsOf, switches, treeOf } from './switches.js';
 import { hexOf } from './train-support.js';
 
 const root = mkdtempSync(join(tmpdir(), 'nonet-combinations-'));
@@ -45,24 +45,43 @@ const combination = (): Combination => {
 };
 export const combinations = Array.from({ length: 200 }, combination);
 
-/** Tests that some of the combinations are refused with a reason, or causal, learn and go on where they were interrupted. */
-export const testCombinations = (first: number, end: number): void => {
+/** To be called where the tests of a file stand that call `expectSound`. */
+export const prepareRuns = (): void => {
   beforeAll(() => {
     writeFileSync(dataPath, text);
     setThreads(1);
   });
   afterAll(() => rm(root, { recursive: true, force: true }));
+};
 
+/** Tests that some of the combinations are refused with a reason, or causal, learn and go on where they were interrupted. */
+export const testCombinations = (first: number, end: number): void => {
+  prepareRuns();
   const parts = Array.from({ length: (end - first) / 20 }, (_, i) => first + 20 * i);
   it.each(parts)('20 from %d on', { timeout: 600_000 }, async (from) => {
     for (const of of combinations.slice(from, from + 20)) await expectSound(of);
   });
 };
 
-const expectSound = async (of: Combination): Promise<void> => {
+/** Every key of a combination as a run has it, what it leaves out too. */
+export const completed = (of: Combination): Combination =>
+  Object.fromEntries(
+    Object.entries(configOf(of)).flatMap(([group, value]) => {
+      if (typeof value !== 'object' || value === null) return [[group, value]];
+      return Object.entries(value).map(([name, own]) => [`${group}.${name}`, own]);
+    }),
+  );
+
+const configOf = (of: Combination): RunConfig => checkConfig(treeOf(of, base), 'the test', 'whole');
+
+/**
+ * Expects a run to be refused with a reason if it is to be, and else to be built, causal, to learn with finite gradients and
+ * to go on from a checkpoint to the same bytes. `whole` is what decides on that: the combination with what it leaves out.
+ */
+export const expectSound = async (of: Combination, whole: Combination = of): Promise<void> => {
   const name = JSON.stringify(treeOf(of, {}));
-  const messages = refusals.filter(({ when }) => when(of)).map(({ message }) => message);
-  const check = (): RunConfig => checkConfig(treeOf(of, base), 'the test', 'whole');
+  const messages = refusalsOf(whole);
+  const check = (): RunConfig => configOf(of);
   if (messages.length > 0) {
     const error = failureOf(check);
     expect(error.code, name).toBe('E_CONFIG');
@@ -74,7 +93,7 @@ const expectSound = async (of: Combination): Promise<void> => {
   }
   const config = check();
   try {
-    const model = requireBitTransformer(trainedModel(config), 'a combination');
+    const model = trainedModel(config);
     const state = await initialState(model, config, { config }, () => {});
     const learnt = await expectLearns(model, config, state);
     await expectCausal(model, learnt);
@@ -86,36 +105,36 @@ const expectSound = async (of: Combination): Promise<void> => {
 
   /** A run, and from its checkpoint after two steps the same run again: the same bytes at the end. */
   async function expectGoesOn(): Promise<void> {
-    const [whole, again] = [join(root, 'whole'), join(root, 'again')];
+    const run = join(root, 'whole');
     try {
       const { steps } = await train(config);
-      cpSync(whole, again, { recursive: true });
+      const end = await latest(run);
       for (let step = 3; step <= steps; step++) {
-        rmSync(join(checkpointsFolder(again), `step-${step}`), { recursive: true, force: true });
+        rmSync(join(checkpointsFolder(run), `step-${step}`), { recursive: true, force: true });
       }
-      writeFileSync(join(checkpointsFolder(again), 'latest'), 'step-2\n');
-      expect(await resume('again', [], { root })).toMatchObject({ steps });
-      const [a, b] = [await latest(whole), await latest(again)];
-      expect(hexOf(b.model)).toEqual(hexOf(a.model));
-      expect(hexOf(b.optimizer)).toEqual(hexOf(a.optimizer));
-      expect(b.state).toEqual(a.state);
+      writeFileSync(join(checkpointsFolder(run), 'latest'), 'step-2\n');
+      expect(await resume('whole', [], { root })).toMatchObject({ steps });
+      expect(await latest(run)).toEqual(end);
     } finally {
-      for (const folder of [whole, again]) rmSync(folder, { recursive: true, force: true });
+      rmSync(run, { recursive: true, force: true });
     }
   }
 };
 
-const latest = async (run: string) => loadCheckpoint(await latestCheckpoint(run));
+const latest = async (run: string) => {
+  const { model, optimizer, state } = await loadCheckpoint(await latestCheckpoint(run));
+  return { model: hexOf(model), optimizer: hexOf(optimizer), state };
+};
 
 interface Trained {
   readonly parameters: Tree<Tensor>;
 }
 
 /** Other patches at the end change no bit of what comes before them. */
-const expectCausal = async (model: BitTransformer, state: State): Promise<void> => {
-  const { contextLength: length, bitsPerPatch } = model.config;
+const expectCausal = async (model: LanguageModel, state: State): Promise<void> => {
+  const { contextLength: length, bitsPerPatch } = model;
   const nodes = compile((tree: Trained, inputs: Tensor) =>
-    bind(model, joinParameters(tree), () => model.nodeLogits(inputs)),
+    bind(model, joinParameters(tree), () => model.forward(inputs).nodes),
   );
   const patches = Int32Array.from({ length }, (_, i) => (i * i + (i >> 2)) % 2 ** bitsPerPatch);
   const from = length - 3;
@@ -131,7 +150,7 @@ const expectCausal = async (model: BitTransformer, state: State): Promise<void> 
 };
 
 /** On one batch with one dropout the loss falls with one of three learning rates, by finite gradients; the state then. */
-const expectLearns = async (model: BitTransformer, config: RunConfig, state: State): Promise<State> => {
+const expectLearns = async (model: LanguageModel, config: RunConfig, state: State): Promise<State> => {
   const store = memoryStore(new TextEncoder().encode(text));
   const stepper = createStepper(
     model,

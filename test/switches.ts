@@ -108,13 +108,38 @@ export const switches: readonly Switch[] = [
   {
     key: 'train.stream',
     values: both,
-    fits: (of) => refusals.every(({ when }) => !when({ ...of, 'train.stream': true })),
+    fits: (of) => refusalsOf({ ...of, 'train.stream': true }).length === 0,
   },
+];
+
+/** The same for models of the family olmax. */
+export const olmaxSwitches: readonly Switch[] = [
+  { key: 'model.contextLength', values: [32] },
+  { key: 'model.features', values: [12] },
+  { key: 'model.pointwiseFeatures', values: [16] },
+  { key: 'model.pointwiseKernel', values: [1, 5] },
+  { key: 'model.innerBottleneckFeatures', values: [6] },
+  { key: 'model.outerBottleneckKernel', values: [1, 5] },
+  { key: 'model.innerBottleneckKernel', values: [1, 5] },
+  { key: 'model.spatialMixingKernel', values: [2, 16] },
+  { key: 'model.depth', values: [3] },
+  { key: 'model.devices', values: [2, 8] },
+  { key: 'model.leakySlope', values: [0.2] },
+  { key: 'model.normPlacement', values: ['pre', 'post'] },
+  { key: 'model.norm', values: ['rms', 'layer'] },
+  { key: 'model.mixing', values: ['attention', 'both', 'none'] },
+  { key: 'model.heads', values: [2] },
+  { key: 'model.reversible', values: [false] },
+  { key: 'model.recompute', values: ['block'] },
+  { key: 'model.initialisation', values: ['orthogonal'] },
+  { key: 'model.learningRateFactors', values: ['mean', 'none'] },
+  { key: 'model.head', values: ['tree'] },
+  { key: 'model.zLoss', values: [0, 0.1] },
 ];
 
 /** Keys of a run that are no switches of what is computed, or that another test combines; with the reason. */
 export const apart: Readonly<Record<string, string>> = {
-  'model.family': 'olmax has tests of its own',
+  'model.family': 'the switches of olmax are taken alone: test/switches-alone-olmax.test.ts',
   'train.steps': 'how long a run is',
   'train.minutes': 'is turned into steps by a clock',
   'train.evaluateBytes': 'how much is evaluated',
@@ -180,6 +205,10 @@ export const refusals: readonly { readonly when: (of: Combination) => boolean; r
     message: /is no multiple of model.chunkSize/,
   },
 ];
+
+/** What the refusal of a combination may say; empty where it must work. */
+export const refusalsOf = (of: Combination): RegExp[] =>
+  refusals.filter(({ when }) => when(of)).map(({ message }) => message);
 
 const ofStream = (of: Combination): boolean => of['train.stream'] === true;
 

@@ -24,11 +24,13 @@ const model = {
   learningRateFactors: 'none',
 };
 
-describe('a run of the family olmax', () => {
-  beforeAll(() => train(configOf({ name: 'whales', model })).then(() => {}), 60_000);
+describe.each(['softmax', 'tree'] as const)('a run of the family olmax with the head %s', (head) => {
+  const name = `whales-${head}`;
+  const config = configOf({ name, model: { ...model, head } });
+  beforeAll(() => train(config).then(() => {}), 60_000);
 
   it('learns, and tells its accuracy', async () => {
-    const rows = (await metricsOf('whales')).filter((row) => 'loss' in row);
+    const rows = (await metricsOf(name)).filter((row) => 'loss' in row);
     const last = rows.at(-1)!;
     expect(Number(last.bitsPerByte)).toBeLessThan(0.6 * Number(rows[0]!.bitsPerByte));
     expect(Number(last.accuracy)).toBeGreaterThan(0.3);
@@ -36,10 +38,10 @@ describe('a run of the family olmax', () => {
   });
 
   it('is planned, evaluated and goes on with a text beyond its context', async () => {
-    const plan = await planRun(configOf({ name: 'whales', model }));
-    const score = await evaluateRun('whales', { root, compressors: false });
+    const plan = await planRun(config);
+    const score = await evaluateRun(name, { root, compressors: false });
     expect(score.bitsPerByte).toBeLessThan(4);
-    const { model: loaded, state } = await loadRun('whales', { root });
+    const { model: loaded, state } = await loadRun(name, { root });
     expect(plan.parameters).toBeGreaterThan(0);
     const prompts = ['whale ship sea captain harpoon deck wind night whale', 's'].map((text) => Buffer.from(text));
     const options = { maxBytes: 70, temperature: 0, seed: 3 };
@@ -53,7 +55,9 @@ describe('a run of the family olmax', () => {
     }
     state.free();
   });
+});
 
+describe('the family olmax', () => {
   it('is the same in parts, with the optimizer of squared gradients and micro-batches', async () => {
     const rows = await expectSameInParts(
       {
@@ -80,6 +84,7 @@ describe('a run of the family olmax', () => {
     [{ model: { ...model, contextLength: 36 } }, /no multiple of spatialMixingKernel 8; take one that is, such as 9/],
     [{ model: { ...model, contextLength: 25, mixing: 'none', devices: 2 } }, /no multiple of devices 2/],
     [{ model: { ...model, mixing: 'attention', heads: 3 } }, /over 3 heads/],
+    [{ model: { ...model, head: 'tree', zLoss: 0.1 } }, /zLoss 0\.1 is of softmax, .*; leave it out/],
   ])('is refused where keys do not fit: %#', (changes, message) => {
     expect(() => configOf({ name: 'wrong', model, ...changes })).toThrow(message);
   });

@@ -1,11 +1,12 @@
 import { firstInvalidUtf8 } from '../codec/index.js';
 import { NonetError } from '../core/errors.js';
+import type { DataKind } from '../data/formats.js';
 import { readSource } from '../data/read-source.js';
 import { resolveSources, type SourceFile } from '../data/sources.js';
 
 /** What a look at the beginning of some data tells about it. */
 export interface DataFacts {
-  readonly kind: 'text' | 'binary' | 'jsonl' | 'tfrecord' | 'wikitext';
+  readonly kind: DataKind;
   readonly files: number;
   /** Payload bytes; an estimate where files are compressed. */
   readonly bytes: number;

@@ -4,7 +4,8 @@ import { NonetError } from '../core/errors.js';
 import { fileError, fileExists, readText, syncFolder, temporaryName, writeFileAtomic } from '../core/files.js';
 import { sha256 } from '../core/hash.js';
 import { openDataset, PREPARED_VERSION, type PreparedMeta } from './dataset.js';
-import { type FormatOption, resolveSources, type SourceFile } from './sources.js';
+import type { FormatOption } from './formats.js';
+import { resolveSources, type SourceFile } from './sources.js';
 import { wikitextParts } from './wikitext.js';
 import { type SplitRule, writePrepared } from './write-prepared.js';
 

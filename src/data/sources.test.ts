@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type FormatOption, resolveSources } from './sources.js';
+import type { FormatOption } from './formats.js';
+import { resolveSources } from './sources.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nonet-sources-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -4,6 +4,7 @@ import { basename, join, resolve, sep } from 'node:path';
 import { NonetError } from '../core/errors.js';
 import { fileError } from '../core/files.js';
 import { debugBytes } from './debug-source.js';
+import type { FormatOption } from './formats.js';
 import { isGlob, matchGlob, splitGlob } from './glob.js';
 
 /**
@@ -13,9 +14,6 @@ import { isGlob, matchGlob, splitGlob } from './glob.js';
 export type SourceFormat = 'bytes' | 'jsonl' | 'tfrecord' | 'wikitext' | 'debug';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
-
-/** The `format` option: `auto` looks at the extension; `text` and `binary` both take the bytes as they are. */
-export type FormatOption = 'auto' | 'text' | 'binary' | 'jsonl' | 'tfrecord' | 'wikitext';
 
 export interface SourceFile {
   readonly path: string;

@@ -18,3 +18,4 @@ export * from './precision.js';
 export * from './rms-norm.js';
 export * from './root-sum-norm.js';
 export * from './sliced-cross-entropy.js';
+export * from './sliced-loss.js';

@@ -1,9 +1,7 @@
 import {
   abs,
   add,
-  concat,
   div,
-  expandDims,
   matmul,
   max,
   maximum,
@@ -13,6 +11,7 @@ import {
   split,
   sqrt,
   square,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -62,12 +61,6 @@ export const inverseRoots = (matrices: readonly Tensor[], p: number): Tensor[] =
   }
   return roots;
 };
-
-const stack = (matrices: readonly Tensor[]): Tensor =>
-  concat(
-    matrices.map((matrix) => expandDims(matrix, 0)),
-    0,
-  );
 
 const power = (matrix: Tensor, exponent: number): Tensor => {
   if (exponent === 1) return matrix;

@@ -5,7 +5,7 @@ import { MODEL_FILE } from '../checkpoint/layout.js';
 import { NonetError } from '../core/errors.js';
 import { fileError, fileExists, syncFolder, temporaryName } from '../core/files.js';
 import { sha256File } from '../core/hash.js';
-import { checkConfig, type RunConfig } from './config.js';
+import type { RunConfig } from './config.js';
 
 /** Where a run of adapters keeps the weights that it builds on: its own copy, whatever becomes of the base. */
 const baseFile = (runFolder: string): string => join(runFolder, 'base', MODEL_FILE);
@@ -45,11 +45,14 @@ export const readBase = async (runFolder: string, { base }: CheckpointContent['s
 };
 
 /** The weights of a checkpoint as a model without adapters has them: what adapters add is added to the base. */
-export const mergedWeights = async (folder: string, content: CheckpointContent): Promise<readonly NamedArray[]> => {
-  const config = checkConfig(content.config, join(folder, 'config.json'), 'run');
-  if (!config.adapter) return content.model;
+export const mergedWeights = async (
+  folder: string,
+  content: CheckpointContent,
+  { adapter }: Pick<RunConfig, 'adapter'>,
+): Promise<readonly NamedArray[]> => {
+  if (!adapter) return content.model;
   // runs/NAME/checkpoints/step-N
-  return merge(await readBase(dirname(dirname(folder)), content.state), content.model, config.adapter);
+  return merge(await readBase(dirname(dirname(folder)), content.state), content.model, adapter);
 };
 
 /** W + down up * alpha / rank, in float64, rounded once. */

@@ -5,6 +5,7 @@ import { NonetError } from '../core/errors.js';
 import { lazily, zod } from '../core/libraries.js';
 import { recipePath } from '../core/recipe-path.js';
 import { maxThreads } from '../core/threads.js';
+import { formatOptions } from '../data/formats.js';
 import { modelSchema, resolveModel } from '../models/index.js';
 import { adapterKeys } from './adapter-keys.js';
 import { compressionKeys } from './compression-keys.js';
@@ -24,10 +25,7 @@ export const runConfigSchema = lazily(() => {
     path: paths.describe(
       'Files, folders or patterns to learn from: text, any binary, JSONL, TFRecord, WikiText; each also as .gz or .zst. debug:BYTES needs no file.',
     ),
-    format: z
-      .enum(['auto', 'text', 'binary', 'jsonl', 'tfrecord', 'wikitext'])
-      .default('auto')
-      .describe('What the files are; auto goes by the extension.'),
+    format: z.enum(formatOptions).default('auto').describe('What the files are; auto goes by the extension.'),
     textField: z
       .string()
       .default('text')

@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor/index.js';
 import { mergedWeights } from './adapter.js';
 import { writeArrays } from './arrays.js';
 import type { RunConfig } from './config.js';
+import { checkpointConfig } from './load.js';
 import { instructionSet } from './machine.js';
 import type { SessionStart } from './session.js';
 import { trainStateTypes } from './step.js';
@@ -54,7 +55,8 @@ export const startingWeights = async (
   warn: (message: string) => void,
 ): Promise<{ arrays: readonly NamedArray[]; source: string }> => {
   const source = await findCheckpoint(weights, { root: config.run.root, warn });
-  return { arrays: await mergedWeights(source, await loadCheckpoint(source, { optimizer: false })), source };
+  const content = await loadCheckpoint(source, { optimizer: false });
+  return { arrays: await mergedWeights(source, content, checkpointConfig(source, content)), source };
 };
 
 /** Draws the first values of all parameters. */

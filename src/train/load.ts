@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { findCheckpoint, loadCheckpoint, openRun } from '../checkpoint/index.js';
+import { type CheckpointContent, findCheckpoint, loadCheckpoint, openRun } from '../checkpoint/index.js';
 import { checkpointsFolder, stepFolder } from '../checkpoint/layout.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { State } from '../compile/state.js';
@@ -26,6 +26,10 @@ export interface LoadOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** The configuration of the run that a checkpoint is of. */
+export const checkpointConfig = (folder: string, { config }: CheckpointContent): RunConfig =>
+  checkConfig(config, join(folder, 'config.json'), 'run');
+
 /**
  * Loads a run, adapters merged, by its name or folder (with `@best` behind it its best checkpoint), or a checkpoint by its folder.
  * Throws `E_RUN` if there is none, `E_CHECKPOINT` if it is damaged or of another model.
@@ -37,8 +41,8 @@ export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Pr
       ? await findCheckpoint(pathOrName, { root, warn })
       : join(checkpointsFolder((await openRun(pathOrName, root)).path), stepFolder(checkpoint));
   const content = await loadCheckpoint(folder);
-  const config = checkConfig(content.config, join(folder, 'config.json'), 'run');
-  const arrays = await mergedWeights(folder, content);
+  const config = checkpointConfig(folder, content);
+  const arrays = await mergedWeights(folder, content, config);
   const model = createModel(config.model);
   const state = State.create(defaultExecutor(), { parameters: parameterTypes(model) });
   writeArrays(state, 'parameters', arrays, folder);

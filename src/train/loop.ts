@@ -1,17 +1,9 @@
-import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkpointsFolder, loadCheckpoint, type RunFolder, saveCheckpoint, stepFolder } from '../checkpoint/index.js';
-import type { ConfigTree } from '../core/config.js';
-import { fileError } from '../core/files.js';
-import { type BatchKind, type ByteStore, memoryStore } from '../data/index.js';
-import { generate, writesBytes } from '../generate/index.js';
-import type { LanguageModel } from '../models/index.js';
-import { readArrays, writeArrays } from './arrays.js';
-import { writeAttention } from './attention.js';
-import type { BatchSource } from './batch-source.js';
-import type { Board } from './board.js';
+import { checkpointsFolder, loadCheckpoint, stepFolder } from '../checkpoint/index.js';
+import type { BatchKind } from '../data/index.js';
+import { writesBytes } from '../generate/index.js';
+import { writeArrays } from './arrays.js';
 import { callLength } from './call-length.js';
-import type { RunConfig } from './config.js';
 import {
   afterEvaluation,
   afterLastEvaluation,
@@ -21,43 +13,19 @@ import {
   courseLearningRate,
   courseOf,
   isStopped,
-  pinnedSteps,
   rewound,
 } from './course.js';
-import { evaluationPart } from './data.js';
-import { describeHottest, expertUsageOf } from './expert-usage.js';
-import { instructionSet } from './machine.js';
+import { Evaluations } from './evaluations.js';
+import { expertUsageOf } from './expert-usage.js';
+import type { LoopParts } from './loop-parts.js';
 import { cutMetrics, type MetricsRow, openMetrics, readMetrics } from './metrics.js';
-import type { Progress } from './progress.js';
-import { createReconstruction } from './reconstruction.js';
-import type { RunTrace } from './run-trace.js';
-import type { Score, Scorer } from './score.js';
+import { SAMPLES_FILE, writeSample } from './samples.js';
+import { saveStep } from './save.js';
+import type { Score } from './score.js';
 import { lossLimit, mostRewinds, noLimit, reseeded } from './spike.js';
-import type { Stepper, StepResult } from './stepper.js';
-import { readKept, writeKept } from './stream.js';
+import type { StepResult } from './stepper.js';
+import { writeKept } from './stream.js';
 import { isTrendStep, Trend } from './trend.js';
-
-/** Samples of a run, one JSON object a line. */
-export const SAMPLES_FILE = 'samples.jsonl';
-
-export interface LoopParts {
-  readonly run: RunFolder;
-  readonly model: LanguageModel;
-  readonly config: RunConfig;
-  readonly stepper: Stepper;
-  readonly trace: RunTrace;
-  readonly batches: BatchSource;
-  readonly progress: Progress | undefined;
-  readonly validationBytes: ByteStore;
-  readonly scorer: Scorer;
-  readonly board?: Board;
-  readonly bytesPerStep: number;
-  readonly parameters: number;
-  /** Hash of the weights that adapters build on. */
-  readonly base?: string;
-  /** Where the session begins. */
-  readonly course: Course;
-}
 
 /** What is said of a spike. */
 const spikeWords = {
@@ -80,17 +48,13 @@ export class Loop {
   readonly kinds: Record<BatchKind, number> = { plain: 0, compressed: 0, direct: 0 };
   private metrics;
   private trend: Trend;
-  private readonly evaluationBytes: ByteStore;
-  private readonly reconstruction;
+  private readonly evaluations: Evaluations;
 
   constructor(private readonly parts: LoopParts) {
     this.course = parts.course;
     this.metrics = openMetrics(parts.run.metricsPath);
     this.trend = new Trend(parts);
-    const { validationBytes, config, model } = parts;
-    this.reconstruction = createReconstruction(model, config.data.parity);
-    const part = evaluationPart(config, validationBytes);
-    this.evaluationBytes = memoryStore(part.read(0, part.length).slice());
+    this.evaluations = new Evaluations(parts, (row) => this.record(row));
   }
 
   /** Goes to the last step, or to where early stopping ends it. Returns whether the signal ended it before. */
@@ -106,11 +70,11 @@ export class Loop {
       if (!(await trace.step(this.done, () => this.call()))) continue;
       if (!trace.covers(this.done)) await this.writeTrace();
       if (every(evaluateEvery)) {
-        const score = await this.evaluate(this.done, this.evaluationBytes);
+        const score = await this.evaluations.evaluate(this.done, this.evaluations.part);
         this.evaluated(score);
         progress?.update({ step: this.done, validationBitsPerByte: score.bitsPerByte, seconds: 0 });
       }
-      if (samples && every(sampleEvery)) await this.sample(model);
+      if (samples && every(sampleEvery)) await writeSample(this.parts, this.done);
       if (every(checkpointEvery)) this.course = atAnchor(this.course, config, this.done);
       if (every(checkpointEvery) || this.isBest) await this.save(this.done);
     }
@@ -246,13 +210,13 @@ export class Loop {
    * evaluations before, so that like is compared with like.
    */
   async evaluateAll(record: boolean): Promise<Score> {
-    const { scorer, stepper, config, validationBytes } = this.parts;
-    const scoring = { parity: config.data.parity, stream: config.train.stream };
-    const score = await this.evaluate(this.done, validationBytes, record);
+    const { config, validationBytes } = this.parts;
+    const { part } = this.evaluations;
+    const score = await this.evaluations.evaluate(this.done, validationBytes, record);
     const isEvaluated = isStopped(this.course, config);
     if (!record || isEvaluated || !config.train.keepBest) return score;
-    const isLike = config.train.evaluateEvery === 0 || validationBytes.length === this.evaluationBytes.length;
-    const like = isLike ? score : await scorer(stepper.state, this.evaluationBytes, scoring);
+    const isLike = config.train.evaluateEvery === 0 || validationBytes.length === part.length;
+    const like = isLike ? score : await this.evaluations.score(part);
     this.course = afterLastEvaluation(this.course, {
       step: this.done,
       bitsPerByte: like.bitsPerByte,
@@ -261,62 +225,9 @@ export class Loop {
     return score;
   }
 
-  private async evaluate(step: number, store: ByteStore, record = true): Promise<Score> {
-    const { scorer, stepper, config, progress } = this.parts;
-    const score = await scorer(stepper.state, store, { parity: config.data.parity, stream: config.train.stream });
-    const { bitsPerByte, parityCrossEntropy, bytes, meanDepth, haltProbs, experts } = score;
-    if (record) {
-      const isLogged = config.model.family === 'bit-transformer' && config.model.fullAttentionLogging;
-      if (isLogged) await this.logAttention(step, store);
-      const reconstructionError = await this.reconstruction(stepper.state, store);
-      const figures = {
-        ...{ bitsPerByte, parityCrossEntropy, bytes },
-        ...(meanDepth !== undefined && { meanDepth }),
-        ...(haltProbs && { haltProbs }),
-        ...(experts && { experts }),
-      };
-      this.record({
-        step,
-        validation: { ...figures, ...(reconstructionError !== undefined && { reconstructionError }) },
-      });
-      this.parts.board?.weights(step, stepper.state);
-    }
-    const depth = meanDepth === undefined ? '' : `, ${meanDepth.toFixed(2)} layers a position`;
-    const heat = experts ? `, ${describeHottest(experts)}` : '';
-    progress?.note(`step ${step}: validation ${bitsPerByte.toFixed(4)} bits per byte (${bytes} bytes)${depth}${heat}`);
-    return score;
-  }
-
-  /** `attention/step-N.safetensors` in the run. */
-  private async logAttention(step: number, store: ByteStore): Promise<void> {
-    const { run, stepper, config, model } = this.parts;
-    const path = join(run.path, 'attention', `${stepFolder(step)}.safetensors`);
-    await writeAttention(path, model, stepper.state, store, config.data.parity);
-  }
-
   async save(step: number): Promise<void> {
-    const { run, config, stepper, bytesPerStep, base } = this.parts;
-    const best = config.train.keepBest ? this.course.best?.step : undefined;
     this.metrics.sync();
-    await saveCheckpoint(
-      run.path,
-      {
-        step,
-        config: plain(config),
-        model: readArrays(stepper.state, 'parameters'),
-        optimizer: readKept(stepper.state),
-        state: {
-          step,
-          seed: config.seed,
-          bytesSeen: step * bytesPerStep,
-          instructionSet: instructionSet(),
-          course: plain(this.course),
-          ...(best !== undefined && { best }),
-          ...(base !== undefined && { base }),
-        },
-      },
-      { keep: config.train.keepCheckpoints, pinned: pinnedSteps(this.course, config) },
-    );
+    await saveStep(this.parts, step, this.course);
     this.saved = step;
   }
 
@@ -335,27 +246,4 @@ export class Loop {
     this.metrics.close();
     this.parts.board?.close();
   }
-
-  private async sample(model: LanguageModel): Promise<void> {
-    const { stepper, config, run, progress, board } = this.parts;
-    const { rows } = await generate(model, stepper.state, {
-      prompts: [new Uint8Array()],
-      maxBytes: config.train.sampleBytes,
-      temperature: 0.8,
-      seed: config.seed,
-      dataParity: config.data.parity,
-    });
-    const text = new TextDecoder().decode(rows[0]!.bytes);
-    const path = join(run.path, SAMPLES_FILE);
-    try {
-      appendFileSync(path, `${JSON.stringify({ step: this.done, text })}\n`);
-    } catch (error) {
-      throw fileError(error, 'write', path);
-    }
-    board?.sample(this.done, text);
-    progress?.note(`step ${this.done} sample: ${JSON.stringify(text)}`);
-  }
 }
-
-/** A configuration or course as it is stored. */
-export const plain = (tree: RunConfig | Course): ConfigTree => JSON.parse(JSON.stringify(tree)) as ConfigTree;

@@ -2,7 +2,7 @@ import { createRun, type RunFolder, saveCheckpoint, writeRunConfig } from '../ch
 import { NonetError } from '../core/errors.js';
 import { readArrays } from './arrays.js';
 import { type LoadOptions, loadRun } from './load.js';
-import { plain } from './loop.js';
+import { plain } from './save.js';
 
 /**
  * Makes a run that stands alone from one of adapters: what they learnt is added to the weights that they build on. It can be

@@ -5,9 +5,7 @@ import { HostArray, hostArray } from '../compile/host-array.js';
 import { ReferenceExecutor } from '../compile/reference/executor.js';
 import {
   add,
-  concat,
   constant,
-  expandDims,
   gelu,
   matmul,
   mul,
@@ -16,6 +14,7 @@ import {
   slice,
   softmax,
   square,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -120,15 +119,7 @@ const looped: Mapper =
       );
       return treeLeaves<Tensor>(f(...(one as unknown as typeof args)), isTensor);
     });
-    return Object.fromEntries(
-      runs[0]!.map(({ path }, leaf) => [
-        path,
-        concat(
-          runs.map((run) => expandDims(run[leaf]!.value, 0)),
-          0,
-        ),
-      ]),
-    );
+    return Object.fromEntries(runs[0]!.map(({ path }, leaf) => [path, stack(runs.map((run) => run[leaf]!.value))]));
   };
 
 const mapped: Mapper = (f, inAxes) => vmap(f, inAxes ? { inAxes } : {});

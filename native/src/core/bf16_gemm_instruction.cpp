@@ -8,8 +8,6 @@
 namespace nonet {
 namespace {
 
-constexpr double kGrainWork = 1 << 18;  // multiply-adds that make taking a task worth while
-
 class GemmBf16 : public Instruction {
  public:
   explicit GemmBf16(InstructionReader& reader) {
@@ -51,7 +49,7 @@ class GemmBf16 : public Instruction {
     if (rows == 0 || args.n == 0) return;
     const long rowTasks = (rows + taskRows - 1) / taskRows, columnTasks = (args.n + taskColumns - 1) / taskColumns;
     const double work = (double)taskRows * (double)taskColumns * (double)std::max<long>(1, args.k);
-    const long grain = (long)std::max(1.0, kGrainWork / work);
+    const long grain = grainOf(work);
     execution.parallel(batch0 * batch1 * columnTasks * rowTasks, grain, [&](long task, void* taskScratch) {
       const long rowBegin = task % rowTasks * taskRows, columnBegin = task / rowTasks % columnTasks * taskColumns;
       const long batch = task / rowTasks / columnTasks, i0 = batch / batch1, i1 = batch % batch1;

@@ -12,8 +12,6 @@
 namespace nonet {
 namespace {
 
-constexpr double kGrainWork = 1 << 18;  // multiply-adds that make taking a task worth while
-
 constexpr size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // What the taps see of each sequence: `count` rows of `width` floats.
@@ -112,7 +110,7 @@ class Convolution : public Instruction {
     if (empty) return;
     const long rowTasks = (windows.count + taskRows - 1) / taskRows, columnTasks = (outputs + taskColumns - 1) / taskColumns;
     const double work = (double)taskRows * (double)taskColumns * (double)std::max<int64_t>(1, windows.width);
-    const long grain = (long)std::max(1.0, kGrainWork / work);
+    const long grain = grainOf(work);
     const float* w = execution.at<float>(weight);
     const int64_t perGroup = windows.batch / windows.groups;
     execution.parallel(windows.batch * columnTasks * rowTasks, grain, [&](long task, void* taskScratch) {

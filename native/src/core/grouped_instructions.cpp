@@ -12,7 +12,6 @@ namespace {
 
 constexpr long kWantedTasks = 8;      // of a whole call, unless tasks would become small
 constexpr long kLeastColumns = 256;   // of a task
-constexpr double kGrainWork = 1 << 18;  // multiply-adds that make taking a task worth while
 
 class SortByGroup : public Instruction {
  public:
@@ -136,7 +135,7 @@ class Grouped : public Instruction {
     double work = 0;
     for (const Task& t : tasks)
       work += (double)(t.rowEnd - t.rowBegin) * (double)(t.columnEnd - t.columnBegin) * (double)std::max<long>(1, t.args.k);
-    const long grain = (long)std::max(1.0, kGrainWork * (double)tasks.size() / std::max(1.0, work));
+    const long grain = grainOf(work / (double)std::max<size_t>(1, tasks.size()));
     execution.parallel((long)tasks.size(), grain, [&](long i, void* taskScratch) {
       const Task& t = tasks[(size_t)i];
       kernels().gemm(t.args, t.rowBegin, t.rowEnd, t.columnBegin, t.columnEnd, taskScratch);

@@ -1,4 +1,5 @@
 import { NonetError } from '../../core/errors.js';
+import type { GeneratedRow } from '../../generate/index.js';
 import { type CliInput, type CliIo, colorsFor, warnOn } from '../io.js';
 import { terminalDecoder } from '../render/terminal-text.js';
 import type { Conversation } from './conversation.js';
@@ -44,8 +45,9 @@ export const chat = async (
         onNotice: (text: string) => void notices.push(text),
         signal: answering.signal,
       };
-      await conversation.answer(line, settings, options);
+      const { rows } = await conversation.answer(line, settings, options);
       writer.finish();
+      notices.push(...rows.flatMap(unseen));
     } catch (error) {
       if (!(error instanceof NonetError)) throw error;
       problem(error.message);
@@ -73,6 +75,13 @@ export const chat = async (
     lines.close();
     if (isTerminal) io.err.write('\n');
   }
+};
+
+/** Why an answer cannot be seen, so that nobody takes it for a fault. */
+const unseen = ({ bytes, stopReason }: GeneratedRow): string[] => {
+  if (stopReason === 'aborted' || /[^\s\p{C}]/u.test(new TextDecoder().decode(bytes))) return [];
+  if (bytes.length === 0) return ['the answer is empty: the text that ends it came at once'];
+  return ['the answer is nothing but white space and control characters: the model may have learnt too little yet'];
 };
 
 /** Shows an answer as it comes: exactly its bytes, on a terminal as text that cannot steer it. It ends with its line. */

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { formatBytes } from '../../core/format.js';
-import type { DataOptions, ExampleKind, FormatOption } from '../../data/index.js';
+import { type FormatOption, formatOptions } from '../../data/formats.js';
+import type { DataOptions, ExampleKind } from '../../data/index.js';
 import { type CliIo, printJson } from '../io.js';
 import { decimal, wholeNumber } from '../parse.js';
 
@@ -43,7 +44,7 @@ export const defineTfRecord = (program: Command, io: CliIo): void => {
     )
     .addOption(
       new Option('--format <FORMAT>', 'what the files are; auto goes by the extension')
-        .choices(['auto', 'text', 'binary', 'jsonl', 'tfrecord', 'wikitext'])
+        .choices(formatOptions)
         .default('auto'),
     )
     .option('--text-field <NAME>', 'the field of a JSONL line that holds the text', 'text')

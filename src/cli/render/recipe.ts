@@ -1,12 +1,13 @@
 import { stringify } from 'yaml';
 import { formatBytes } from '../../core/format.js';
+import type { DataKind } from '../../data/formats.js';
 
 /** What a recipe is written for. */
 export interface RecipeSubject {
   /** As the user wrote it, relative to the folder from which nonet is run. */
   readonly path: string;
   readonly name: string;
-  readonly kind: 'text' | 'binary' | 'jsonl' | 'tfrecord' | 'wikitext';
+  readonly kind: DataKind;
   readonly files: number;
   readonly bytes: number;
   readonly textField?: string;

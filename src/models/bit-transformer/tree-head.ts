@@ -108,14 +108,14 @@ export const errorLogits = (nodes: Tensor, patches: Tensor, bitsPerPatch: number
     ),
     1,
   ); // [B, C, P]
-  const sign = sub(1, mul(cast(bit, 'f32'), 2));
+  const sign = sub(1, mul(cast(bit, nodes.dtype), 2));
   return mul(takeAlong(nodes, path), sign);
 };
 
 /** ln of the probability of every patch: node logits [N, 2^P - 1] to [N, 2^P]. */
 export const leafLogProbabilities = (nodes: Tensor): Tensor => {
   const [rows, inner] = nodes.shape as readonly [number, number];
-  let reached = constant(0, [rows, 1]); // ln of the probability of each prefix, [N, 2^d]
+  let reached = constant(0, [rows, 1], nodes.dtype); // ln of the probability of each prefix, [N, 2^d]
   for (let size = 1; size <= inner; size *= 2) {
     const logits = slice(nodes, { start: size - 1, end: 2 * size - 1 }); // [N, 2^d]
     const zero = sub(reached, softplus(logits));

@@ -68,11 +68,17 @@ export const olmaxSchema = lazily(() => {
       .enum(['perTap', 'mean', 'none'])
       .default('perTap')
       .describe('Learning rate of convolutions: a factor for each tap, their mean 1 / taps, or that of all weights'),
+    head: z
+      .enum(['softmax', 'tree'])
+      .default('softmax')
+      .describe('What the output is: logits of the 256 bytes, or of the 255 nodes of the binary tree over their bits'),
     zLoss: z
       .number()
       .min(0)
-      .default(0.01)
-      .describe('Weight of the squared log-sum-exp of the logits, in the gradient alone'),
+      .optional()
+      .describe(
+        'Weight of the squared log-sum-exp of the logits, in the gradient alone: 0.01 unless told, 0 with head tree',
+      ),
   });
 });
 
@@ -80,7 +86,7 @@ export const olmaxSchema = lazily(() => {
 export type OlmaxOptions = Z.input<ReturnType<typeof olmaxSchema>>;
 
 /** A complete configuration: what a checkpoint holds. */
-export type OlmaxConfig = Z.output<ReturnType<typeof olmaxSchema>>;
+export type OlmaxConfig = Required<Z.output<ReturnType<typeof olmaxSchema>>>;
 
 /**
  * Fills in the defaults and checks that the parts fit. A complete configuration comes back unchanged.
@@ -88,8 +94,12 @@ export type OlmaxConfig = Z.output<ReturnType<typeof olmaxSchema>>;
  * @throws NonetError `E_CONFIG` that names the keys and what they should be.
  */
 export const resolveOlmax = (options: OlmaxOptions): OlmaxConfig => {
-  const config = validateConfig(olmaxSchema(), { ...options }, 'the model configuration');
-  const { contextLength, spatialMixingKernel, devices, features, heads, mixing } = config;
+  const given = validateConfig(olmaxSchema(), { ...options }, 'the model configuration');
+  const config = { ...given, zLoss: given.zLoss ?? (given.head === 'softmax' ? 0.01 : 0) };
+  const { contextLength, spatialMixingKernel, devices, features, heads, mixing, head, zLoss } = config;
+  if (head === 'tree' && zLoss !== 0) {
+    throw wrong(`zLoss ${zLoss} is of softmax, which head tree has not`, 'leave it out, or set head: softmax');
+  }
   const mixes = mixing === 'mixer' || mixing === 'both';
   if (mixes && contextLength % spatialMixingKernel !== 0) {
     const what = `contextLength ${contextLength} is no multiple of spatialMixingKernel ${spatialMixingKernel}`;

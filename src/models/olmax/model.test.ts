@@ -22,6 +22,7 @@ const variants: [string, Partial<OlmaxOptions>][] = [
   ['RMSNorm behind the body, attention', { norm: 'rms', normPlacement: 'post', mixing: 'attention' }],
   ['LayerNorm, both kinds of mixing', { norm: 'layer', mixing: 'both' }],
   ['no mixing, odd number of steps', { mixing: 'none', depth: 3 }],
+  ['the tree head, two devices', { head: 'tree', devices: 2 }],
 ];
 
 describe.each(variants)('an olmax model with %s', (_, options) => {

@@ -23,13 +23,14 @@ import {
 import { type Branch, couple, recompute, reversible, type Streams, uncouple } from '../../transform/index.js';
 import type { Decoded } from '../bit-transformer/decode.js';
 import type { Forward } from '../bit-transformer/model.js';
-import { leafLogProbabilities } from '../bit-transformer/tree-head.js';
+import { leafLogProbabilities, nodeCount } from '../bit-transformer/tree-head.js';
 import type { LanguageModel, ModelTraits } from '../language-model.js';
 import { type Along, Whole } from './along.js';
 import { type OlmaxConfig, type OlmaxOptions, resolveOlmax } from './config.js';
 import { memoryTypes, Onward } from './decode.js';
 import { nodesOfLogits } from './softmax-tree.js';
 import { OlmaxBlock, sharedMiddles } from './steps.js';
+import { slicedTreeLoss } from './tree-loss.js';
 
 /** Values of a byte. */
 const vocab = 256;
@@ -53,7 +54,7 @@ export class Olmax implements LanguageModel {
   readonly middle;
   readonly blocks: readonly OlmaxBlock[];
   readonly norm: RootSumNorm;
-  /** [features, 256] of each device. */
+  /** [features, outputs] of each device: logits of the 256 bytes, or of the 255 nodes of their binary tree (`head`). */
   readonly projection: readonly Parameter[];
 
   /** Keys that `options` leaves out have their defaults. Throws `E_CONFIG` where parts do not fit. */
@@ -69,8 +70,9 @@ export class Olmax implements LanguageModel {
     // The logits of all devices add up: each starts, and goes on, with its share.
     const share = 1 / devices;
     const initializer = { kind: 'normal', deviation: share } as const;
+    const outputs = config.head === 'tree' ? nodeCount(bitsPerByte) : vocab;
     this.projection = perDevice(
-      () => new Parameter([features, vocab], { initializer, learningRateScale: share, hidden: false }),
+      () => new Parameter([features, outputs], { initializer, learningRateScale: share, hidden: false }),
     );
   }
 
@@ -93,17 +95,30 @@ export class Olmax implements LanguageModel {
     const length = patches.shape[1]! - 1;
     const states = this.states(slice(patches, { axis: 1, end: length }));
     const targets = slice(patches, { axis: 1, start: 1 });
-    return scope('loss', () => slicedCrossEntropy(states, this.outputWeight(), targets, { zLoss: this.config.zLoss }));
+    const { head, zLoss } = this.config;
+    return scope('loss', () =>
+      head === 'tree'
+        ? slicedTreeLoss(states, this.outputWeight(), targets)
+        : slicedCrossEntropy(states, this.outputWeight(), targets, { zLoss }),
+    );
   }
 
   /** Node logits of bytes i32 [B, C] with C up to the context length. */
   forward(inputs: Tensor): Forward {
-    return { nodes: nodesOfLogits(this.logits(inputs)) };
+    return { nodes: this.nodesOf(this.predict(this.states(inputs))) };
   }
 
-  /** Logits of the next byte: i32 [B, C] to [B, C, 256]. */
+  /** Logits of the next byte: i32 [B, C] to [B, C, 256]. Those of a tree are ln of the probabilities. */
   logits(inputs: Tensor): Tensor {
-    return this.predict(this.states(inputs));
+    const outputs = this.predict(this.states(inputs));
+    if (this.config.head === 'softmax') return outputs;
+    const rows = reshape(outputs, [-1, outputs.shape[2]!]);
+    return reshape(this.leafLogProbabilities(rows), [...inputs.shape, vocab]);
+  }
+
+  /** What `predict` gives as node logits [..., 255]. */
+  private nodesOf(outputs: Tensor): Tensor {
+    return this.config.head === 'tree' ? outputs : nodesOfLogits(outputs);
   }
 
   /** What the logits of the byte behind each of i32 [B, C] are made from: [B, C, D features]. */
@@ -168,7 +183,7 @@ export class Olmax implements LanguageModel {
     });
   }
 
-  /** The sum of the logits of all devices as one product: [D features, 256]. */
+  /** The sum of the logits of all devices as one product: [D features, outputs]. */
   private outputWeight(): Tensor {
     const weights = this.projection.map((projection) => projection.value);
     return weights.length === 1 ? weights[0]! : concat(weights, 0);
@@ -190,7 +205,7 @@ export class Olmax implements LanguageModel {
   decode(cache: Tree<Tensor>, inputs: Tensor, position: Tensor): Decoded {
     const onward = new Onward(this.config, cache, position);
     const streams = this.run(this.embed(inputs), onward);
-    return { nodes: nodesOfLogits(this.predict(this.closed(streams))), cache: onward.written };
+    return { nodes: this.nodesOf(this.predict(this.closed(streams))), cache: onward.written };
   }
 
   /** See `BitTransformer.reconstructionError`. */

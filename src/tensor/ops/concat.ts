@@ -17,6 +17,7 @@ import {
 import { shifted } from './example-axes.js';
 import { constant } from './leaves.js';
 import { atAxis } from './mapped.js';
+import { expandDims } from './reshape.js';
 import { readStrided } from './strided.js';
 
 type ConcatAttributes = { readonly axis: number };
@@ -71,6 +72,13 @@ export const concatOp: Primitive<ConcatAttributes> = primitive<ConcatAttributes>
 /** Joins tensors along `axis`, the last one unless told. */
 export const concat = (parts: readonly Tensor[], axis = -1): Tensor =>
   parts.length === 1 ? parts[0]! : single(concatOp, parts, { axis: countedAxis(axis, parts[0]?.shape.length ?? 0) });
+
+/** Tensors of one shape as those of a new first axis. */
+export const stack = (tensors: readonly Tensor[]): Tensor =>
+  concat(
+    tensors.map((tensor) => expandDims(tensor, 0)),
+    0,
+  );
 
 type SplitAttributes = { readonly sizes: readonly number[]; readonly axis: number };
 

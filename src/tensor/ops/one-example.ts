@@ -1,9 +1,9 @@
 import type { Tensor } from '../graph.js';
 import { apply, type Examples, type Mapped } from '../op.js';
-import { concat } from './concat.js';
+import { stack } from './concat.js';
 import type { Primitive } from './define.js';
 import { exampleShape } from './example-axes.js';
-import { expandDims, reshape } from './reshape.js';
+import { reshape } from './reshape.js';
 import { slice } from './slice.js';
 
 /** One example alone. */
@@ -27,10 +27,7 @@ export const unrolled = (
     ),
   );
   return runs[0]!.map((_, output) => ({
-    tensor: concat(
-      runs.map((run) => expandDims(run[output]!, 0)),
-      0,
-    ),
+    tensor: stack(runs.map((run) => run[output]!)),
     axis: 0,
   }));
 };

@@ -168,7 +168,7 @@ const optimizer: readonly OlmaxKey[] = [
 const training: readonly OlmaxKey[] = [
   { key: 'training.steps', kind: 'count', to: 'train.steps', standard: 65536 },
   { key: 'training.deviceSteps', kind: 'count', to: 'train.stepsPerCall', standard: 4 },
-  { key: 'training.zLoss', kind: 'number', to: 'model.zLoss', standard: 0.01 },
+  { key: 'training.zLoss', kind: 'number', to: 'model.zLoss', standard: 0.01, note: '0 with model.head tree' },
   { key: 'training.checkpointInterval', kind: 'count', to: 'train.checkpointEvery', standard: 16384 },
   { key: 'training.printInterval', kind: 'count', to: 'train.logEvery' },
   { key: 'training.doCheckpoint', kind: 'flag', only: true, note: 'runs are always saved, at their ends at least' },
