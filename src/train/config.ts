@@ -126,7 +126,7 @@ export const runConfigSchema = lazily(() => {
       .number()
       .min(0)
       .max(16)
-      .default(3)
+      .default(6)
       .describe(
         'Power of the probability of what comes next by which a position weighs in that; 0: all alike, larger: sure ones end earlier.',
       ),
