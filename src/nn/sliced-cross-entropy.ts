@@ -1,5 +1,6 @@
 import {
   add,
+  allReduceSum,
   argmax,
   cast,
   concat,
@@ -26,6 +27,8 @@ export interface SlicedCrossEntropyOptions {
   readonly zLoss?: number;
   /** Parts that the rows are cut into; unless told one for each 128 classes. */
   readonly slices?: number;
+  /** A named axis of devices whose logits add up, each having states and a weight of its own; none unless told. */
+  readonly axisName?: string;
 }
 
 /**
@@ -43,7 +46,7 @@ export const slicedCrossEntropy = (
   states: Tensor,
   weight: Tensor,
   targets: Tensor,
-  { zLoss = 0, slices }: SlicedCrossEntropyOptions = {},
+  { zLoss = 0, slices, axisName }: SlicedCrossEntropyOptions = {},
 ): { loss: Tensor; accuracy: Tensor } => {
   const rows = elementCount(targets.shape);
   const [features, classes] = weight.shape as readonly [number, number];
@@ -58,9 +61,11 @@ export const slicedCrossEntropy = (
     return parts.map((part) => [slice(flat, { axis: 0, ...part }), slice(index, { axis: 0, ...part })] as const);
   };
 
+  const overDevices = (x: Tensor): Tensor => (axisName === undefined ? x : allReduceSum(x, axisName));
+
   const forward = (x: Tensor, w: Tensor, t: Tensor): readonly Tensor[] => {
     const sums = sliced(x, t).map(([own, index]) => {
-      const logits = matmul(own, w); // [rows of the slice, classes]
+      const logits = overDevices(matmul(own, w)); // [rows of the slice, classes]
       const truth = cast(takeAlong(logits, index), 'f64');
       const costs = sub(logSumExp(cast(logits, 'f64'), { keepDims: true }), truth);
       const hits = equal(argmax(logits), reshape(index, [-1]));
@@ -76,9 +81,10 @@ export const slicedCrossEntropy = (
     ({ inputs, cotangents: [dLoss] }) => {
       const [x, w, t] = inputs as [Tensor, Tensor, Tensor];
       if (!dLoss) return [null, null, null];
-      const scale = mul(cast(dLoss, 'f64'), 1 / rows);
+      // Each device tells the loss that all of them have; what it means to any comes back to all.
+      const scale = mul(cast(overDevices(dLoss), 'f64'), 1 / rows);
       const gradients = sliced(x, t).map(([own, index]) => {
-        const logits = cast(matmul(own, w), 'f64');
+        const logits = cast(overDevices(matmul(own, w)), 'f64');
         return withContext({ recomputed: false }, () => {
           const total = logSumExp(logits, { keepDims: true }); // [rows of the slice, 1]
           const shares = mul(exp(sub(logits, total)), add(mul(total, 2 * zLoss), 1));

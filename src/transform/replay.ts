@@ -1,6 +1,7 @@
 import { NonetError } from '../core/errors.js';
 import { type Graph, type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
 import type { Examples, Mapped } from '../tensor/op.js';
+import { isOver } from '../tensor/ops/collectives.js';
 import { exampleAt } from '../tensor/ops/one-example.js';
 import { customCall } from './custom.js';
 import { mapCustomCall, tensorsOf } from './map-custom-call.js';
@@ -83,7 +84,8 @@ const replayer = (
   const replay = (node: Node): readonly Mapped[] => {
     const inputs = node.inputs.map(mappedOf);
     const block = blockOf(node.block);
-    const isMapped = node.op.draws || inputs.some(({ axis }) => axis !== null);
+    const mapped = inputs.map(({ axis }) => axis !== null);
+    const isMapped = node.op.draws || isCollective(node, examples) || mapped.includes(true);
     const isSame = block === node.block && inputs.every(({ tensor }, i) => tensor === node.inputs[i]);
     const isGuard = node.op.name === 'guard';
     if (isGuard && isSelected(node.block)) {
@@ -95,7 +97,8 @@ const replayer = (
       node.op.name === 'merge'
         ? { ...node.attributes, block: blockOf(node.attributes.block as number) }
         : node.attributes;
-    return withContext({ scope, fence, recomputed, block, extent: undefined }, () => {
+    const pattern = { node, mapped };
+    return withContext({ scope, fence, recomputed, block, extent: undefined, pattern }, () => {
       if (!isMapped) {
         const context = { ...traceContext(), extent: node.extent && mappedOf(node.extent).tensor };
         const tensors = inputs.map(({ tensor }) => tensor);
@@ -142,6 +145,9 @@ const blocksOf = (graph: Graph, nodes: readonly Node[], mappedOf: MappedOf) => {
     conditions.has(block) && (selected.has(block) || isSelected(graph.blockParents[block]!));
   return { blockOf, isSelected };
 };
+
+const isCollective = ({ op, attributes }: Node, examples: Examples): boolean =>
+  op.kind === 'collective' && isOver(attributes, examples);
 
 const unsupported = (node: Node, what: string): NonetError =>
   new NonetError('E_TRACE', `vmap cannot take ${what}${node.scope ? ` (in ${node.scope})` : ''}`, { op: node.op.name });
