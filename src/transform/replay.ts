@@ -32,8 +32,7 @@ export const forExamples = <R>(
     outer = shared,
   }: { leaves: (result: R) => readonly Tensor[]; known?: ReadonlyMap<Tensor, Mapped>; outer?: MappedOf },
 ): Replayed<R> => {
-  const { graph, extent } = traceContext();
-  if (extent) throw noExtent();
+  const { graph } = traceContext();
   const since = graph.nodes.length;
   const values = new Map(known);
   const one = operands.map((operand) => {
@@ -104,7 +103,7 @@ const replayer = (
         const tensors = inputs.map(({ tensor }) => tensor);
         return graph.add(node.op, tensors, attributes, node.outputs, context).outputs.map(shared);
       }
-      if (node.extent) throw noExtent();
+      checkNoExtent(node.extent);
       if (node.op === customCall) {
         return mapCustomCall(node, inputs, examples, (rule, operands, known) =>
           forExamples(rule, operands, examples, { leaves: tensorsOf, known, outer: mappedOf }),
@@ -152,8 +151,9 @@ const isCollective = ({ op, attributes }: Node, examples: Examples): boolean =>
 const unsupported = (node: Node, what: string): NonetError =>
   new NonetError('E_TRACE', `vmap cannot take ${what}${node.scope ? ` (in ${node.scope})` : ''}`, { op: node.op.name });
 
-const noExtent = (): NonetError =>
-  new NonetError(
-    'E_TRACE',
-    'vmap cannot take `withExtent`, neither inside nor around it: it bounds an axis that vmap moves',
-  );
+/** Throws `E_TRACE` for what is traced under an extent. */
+export const checkNoExtent = (extent: Tensor | undefined): void => {
+  if (!extent) return;
+  const message = 'vmap cannot take `withExtent`, neither inside nor around it: it bounds an axis that vmap moves';
+  throw new NonetError('E_TRACE', message);
+};

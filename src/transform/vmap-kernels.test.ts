@@ -5,6 +5,7 @@ import { type HostArray, hostArray } from '../compile/host-array.js';
 import {
   add,
   attention,
+  concat,
   expandDims,
   gelu,
   matmul,
@@ -68,6 +69,12 @@ const head = (q: Tensor, k: Tensor, v: Tensor): Tensor => {
 /** One head from primitives: [length, headDim] each. */
 const plainHead = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
   matmul(softmax(mul(matmul(q, k, { transposeB: true }), 0.3)), v);
+
+const stack = (xs: readonly Tensor[]): Tensor =>
+  concat(
+    xs.map((x) => expandDims(x, 0)),
+    0,
+  );
 
 type Expert = { readonly up: Tensor; readonly bias: Tensor; readonly down: Tensor };
 
@@ -177,6 +184,22 @@ const cases: Case[] = [
     mapped: vmap((x: Tensor) => mul(transpose(x), 2), { inAxes: 1, outAxes: 1 }) as Program,
     batched: (x) => mul(transpose(x, [2, 1, 0]), 2),
     args: [waves(1, length, batch, width)],
+  },
+  {
+    name: 'feed-forward of experts whose weights lie apart: none of them moves',
+    mapped: (x, ups, biases, downs) =>
+      vmap(expert, { inAxes: [null, 0] })(x, { up: stack(ups), bias: stack(biases), down: stack(downs) }),
+    batched: (x, ups, biases, downs) => {
+      const bias = reshape(stack(biases), [experts, 1, hidden]);
+      const inner = gelu(add(stack(ups.map((w: Tensor) => matmul(x, w))), bias));
+      return stack(split(inner, experts, 0).map((own, i) => matmul(reshape(own, [length, hidden]), downs[i])));
+    },
+    args: [
+      waves(1, length, width),
+      [2, 3, 4].map((seed) => waves(seed, width, hidden)),
+      [5, 6, 7].map((seed) => waves(seed, hidden)),
+      [8, 9, 10].map((seed) => waves(seed, hidden, width)),
+    ],
   },
 ];
 

@@ -6,7 +6,7 @@ import { exampleShape } from '../tensor/ops/example-axes.js';
 import { atAxis } from '../tensor/ops/mapped.js';
 import { reshape } from '../tensor/ops/reshape.js';
 import { describeType } from '../tensor/types.js';
-import { forExamples } from './replay.js';
+import { checkNoExtent, forExamples } from './replay.js';
 
 /**
  * Which axis of a tensor holds the examples: a number (negative ones count from the end), or null for a tensor that they
@@ -55,6 +55,7 @@ export const vmap =
       return axis ? withNamedAxis(axis, call) : call();
     };
     const examples: Examples = { size, ...(axis && { axis }) };
+    checkNoExtent(traceContext().extent);
     if (size === 1) {
       const alone = one(...operands.map((operand) => reshape(operand.tensor, exampleShape(operand))));
       return mapTensors(alone, outAxes, 'outAxes', (tensor, at) =>

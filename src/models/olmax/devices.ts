@@ -1,5 +1,4 @@
-import { type Module, type Parameter, parametersOf } from '../../nn/index.js';
-import { findIn } from '../../nn/module.js';
+import { findIn, type Module, type Parameter, parametersOf } from '../../nn/index.js';
 import { concat, expandDims, type Tensor } from '../../tensor/index.js';
 import { type VmapOptions, vmap } from '../../transform/index.js';
 import type { OlmaxConfig } from './config.js';
