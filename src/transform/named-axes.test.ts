@@ -16,9 +16,11 @@ import {
   sub,
   sum,
   type Tensor,
+  tanh,
 } from '../tensor/index.js';
 import { evaluateFunction } from '../tensor/ops/evaluate-graph.js';
 import { firstDifference, valuesOf } from '../tensor/ops/test-support.js';
+import { customGradient, recompute } from './custom.js';
 import { grad } from './grad.js';
 import { type VmapOptions, vmap } from './vmap.js';
 
@@ -55,6 +57,32 @@ describe.each([1, 2, 4])('an axis of %i devices', (devices) => {
       weight,
     );
     close(got!, want!);
+  });
+
+  it('is known to backward passes of what all share', () => {
+    const shared = valuesOf({ shape: [3] }, 13);
+    const ways: ((w: Tensor) => Tensor)[] = [
+      (w) => recompute((v) => [tanh(allReduceSum(mul(v!, v!), axisName))])(w)[0]!,
+      (w) =>
+        customGradient(
+          (v) => [mul(v!, 2)],
+          ({ cotangents: [dv] }) => [allReduceSum(dv!, axisName)],
+        )(w)[0]!,
+    ];
+    const wanted: ((w: Tensor) => Tensor)[] = [
+      (w) => mul(sum(square(tanh(mul(square(w), devices)))), devices),
+      // Each of the devices gets the cotangents of all, and the weight those of all devices.
+      (w) => mul(sum(square(mul(w, 2))), (devices * devices) / 2),
+    ];
+    ways.forEach((way, i) => {
+      const f = (w: Tensor, x: Tensor) => sum(overDevices((_: Tensor) => sum(square(way(w))))(x));
+      const [got, want] = evaluateFunction(
+        (x, w) => [grad((v: Tensor) => f(v, x!))(w!), grad(wanted[i]!)(w!)],
+        xs,
+        shared,
+      );
+      close(got!, want!);
+    });
   });
 
   it('gives a sum that is the same for all, as outAxes may say', () => {

@@ -84,7 +84,7 @@ const replayer = (
     const inputs = node.inputs.map(mappedOf);
     const block = blockOf(node.block);
     const mapped = inputs.map(({ axis }) => axis !== null);
-    const isMapped = node.op.draws || isCollective(node, examples) || mapped.includes(true);
+    const isMapped = node.op.draws || isOfDevice(node, examples) || mapped.includes(true);
     const isSame = block === node.block && inputs.every(({ tensor }, i) => tensor === node.inputs[i]);
     const isGuard = node.op.name === 'guard';
     if (isGuard && isSelected(node.block)) {
@@ -145,8 +145,9 @@ const blocksOf = (graph: Graph, nodes: readonly Node[], mappedOf: MappedOf) => {
   return { blockOf, isSelected };
 };
 
-const isCollective = ({ op, attributes }: Node, examples: Examples): boolean =>
-  op.kind === 'collective' && isOver(attributes, examples);
+/** Whether a node of shared operands may still be that of one device: a collective, or a call whose rule may make one. */
+const isOfDevice = ({ op, attributes }: Node, examples: Examples): boolean =>
+  op.kind === 'collective' ? isOver(attributes, examples) : op === customCall && examples.axis !== undefined;
 
 const unsupported = (node: Node, what: string): NonetError =>
   new NonetError('E_TRACE', `vmap cannot take ${what}${node.scope ? ` (in ${node.scope})` : ''}`, { op: node.op.name });

@@ -33,10 +33,14 @@ export interface VmapOptions {
  * Every example draws random numbers of its own, example i those behind the ones of example i - 1; the first one draws what
  * `f` alone would. Where seeds are mapped, each draws what `f` alone would by its seed.
  *
+ * With `axisName` the examples may be devices that tell each other what they have, by the collectives among the ops. Of one
+ * example it is `f` itself.
+ *
  * Throws `E_SHAPE` for axes that do not fit, and `E_TRACE` for what cannot be mapped.
  *
  * @example
  * const norms = vmap((x) => ops.sqrt(ops.sum(ops.square(x)))); // [examples, n] to [examples]
+ * const shares = vmap((x) => ops.div(x, ops.allReduceSum(x, 'parts')), { axisName: 'parts' });
  */
 export const vmap =
   <A extends readonly unknown[], R>(f: (...args: A) => R, options: VmapOptions = {}): ((...args: A) => R) =>

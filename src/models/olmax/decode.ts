@@ -3,6 +3,7 @@ import { type AxialMixer, type CausalConvolution, type CausalSelfAttention, rota
 import {
   add,
   allGather,
+  allReduceSum,
   axisIndex,
   axisSize,
   bitAnd,
@@ -157,20 +158,22 @@ export class Onward implements Along {
     const devices = axisSize(axisName);
     if (devices === 1) return after.forward(this.convolve(middle, before.forward(x)));
     const count = x.shape[1]!;
-    const ring = this.write(allGather(x, { axisName, axis: 2, tiled: true })); // [B, R, D I], the same on all devices
+    const positions = this.positions(0, count); // [B, n]
+    // Each position is the business of one device: all do the work, and what that one gets is taken.
+    const isOwn = expandDims(equal(bitAnd(positions, devices - 1), axisIndex(axisName)), -1);
+    const ifOwn = (y: Tensor): Tensor => select(isOwn, y, 0);
+    const whole = allGather(x, { axisName, axis: 2, tiled: true }); // [B, n, D I]
+    const ring = this.write(allReduceSum(ifOwn(before.forward(whole)), axisName)); // [B, R, D I], the same on all devices
     const [taps, inputs, outputs] = middle.weight.shape as readonly [number, number, number];
     const back = constantArray(
       multiples(taps, devices).map((far) => far - devices * (taps - 1)),
       [1, 1, taps],
       'i32',
     );
-    const positions = this.positions(0, count); // [B, n]
-    const seen = before.forward(readRing(ring, add(expandDims(positions, -1), back))); // [B, n, taps, D I]
+    const seen = readRing(ring, add(expandDims(positions, -1), back)); // [B, n, taps, D I]
     const flat = reshape(seen, [seen.shape[0]!, count, taps * inputs]);
     const y = after.forward(matmul(flat, reshape(middle.weight.value, [taps * inputs, outputs])));
-    // Each position is the business of one device: all do the work, and what that one gets goes to all, to each its features.
-    const isOwn = equal(bitAnd(positions, devices - 1), axisIndex(axisName));
-    return reduceScatterSum(select(expandDims(isOwn, -1), y, 0), { axisName, axis: 2, tiled: true });
+    return reduceScatterSum(ifOwn(y), { axisName, axis: 2, tiled: true }); // to each device its features
   }
 
   /** i32 [B, count]: positions from `first` on, counted from the first new one. */
