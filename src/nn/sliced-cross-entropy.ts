@@ -19,6 +19,8 @@ export interface SlicedCrossEntropyOptions {
   readonly zLoss?: number;
   /** Parts that the rows are cut into; unless told one for each 128 classes. */
   readonly slices?: number;
+  /** A named axis of devices whose logits add up, each having states and a weight of its own; none unless told. */
+  readonly axisName?: string;
 }
 
 /**
@@ -36,8 +38,8 @@ export const slicedCrossEntropy = (
   states: Tensor,
   weight: Tensor,
   targets: Tensor,
-  { zLoss = 0, slices }: SlicedCrossEntropyOptions = {},
-): { loss: Tensor; accuracy: Tensor } => slicedLoss(states, weight, targets, softmaxLoss(zLoss), slices);
+  { zLoss = 0, slices, axisName }: SlicedCrossEntropyOptions = {},
+): { loss: Tensor; accuracy: Tensor } => slicedLoss(states, weight, targets, softmaxLoss(zLoss), { slices, axisName });
 
 const softmaxLoss = (zLoss: number): RowLoss => ({
   costs: (logits, targets) => {

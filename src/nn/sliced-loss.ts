@@ -1,5 +1,6 @@
 import {
   add,
+  allReduceSum,
   cast,
   concat,
   elementCount,
@@ -24,17 +25,24 @@ export interface RowLoss {
   slopes(outputs: Tensor, targets: Tensor): Tensor;
 }
 
+export interface SlicedLossOptions {
+  /** Parts that the rows are cut into; unless told one for each 128 outputs. */
+  readonly slices?: number | undefined;
+  /** A named axis of devices whose outputs add up, each having states and a weight of its own; none unless told. */
+  readonly axisName?: string | undefined;
+}
+
 /**
  * The mean cost of the rows of a projection, `states` [..., features] by `weight` [features, outputs], with `targets` (i32 [...]),
  * and the share of rows that are right: f32 scalars, of f64 states f64. Outputs are computed for a slice of the rows at a time,
- * forward and once more backward, so that those of all rows never exist. Unless told there is a slice for each 128 outputs.
+ * forward and once more backward, so that those of all rows never exist.
  */
 export const slicedLoss = (
   states: Tensor,
   weight: Tensor,
   targets: Tensor,
   { costs, hits, slopes }: RowLoss,
-  slices?: number,
+  { slices, axisName }: SlicedLossOptions = {},
 ): { loss: Tensor; accuracy: Tensor } => {
   const rows = elementCount(targets.shape);
   const [features, outputs] = weight.shape as readonly [number, number];
@@ -49,9 +57,11 @@ export const slicedLoss = (
     return parts.map((part) => [slice(flat, { axis: 0, ...part }), slice(index, { axis: 0, ...part })] as const);
   };
 
+  const overDevices = (x: Tensor): Tensor => (axisName === undefined ? x : allReduceSum(x, axisName));
+
   const forward = (x: Tensor, w: Tensor, t: Tensor): readonly Tensor[] => {
     const sums = sliced(x, t).map(([own, index]) => {
-      const z = matmul(own, w); // [rows of the slice, outputs]
+      const z = overDevices(matmul(own, w)); // [rows of the slice, outputs]
       return [sum(costs(z, index)), sum(cast(hits(z, index), 'f64'))] as const;
     });
     const shareOf = (terms: readonly Tensor[]) =>
@@ -64,9 +74,10 @@ export const slicedLoss = (
     ({ inputs, cotangents: [dLoss] }) => {
       const [x, w, t] = inputs as [Tensor, Tensor, Tensor];
       if (!dLoss) return [null, null, null];
-      const scale = mul(cast(dLoss, 'f64'), 1 / rows);
+      // Each device tells the loss that all of them have; what it means to any comes back to all.
+      const scale = mul(cast(overDevices(dLoss), 'f64'), 1 / rows);
       const gradients = sliced(x, t).map(([own, index]) => {
-        const z = matmul(own, w);
+        const z = overDevices(matmul(own, w));
         return withContext({ recomputed: false }, () => {
           const dz = cast(mul(cast(slopes(z, index), 'f64'), scale), own.dtype);
           const ofWeight = (a: Tensor, b: Tensor) => cast(matmul(a, b, { transposeA: true }), w.dtype);

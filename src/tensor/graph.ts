@@ -39,6 +39,21 @@ export interface Node {
   readonly block: number;
   /** Live part of the leading dimension at run time (see `withExtent`); rows beyond it are unspecified. */
   readonly extent?: Tensor;
+  /** What it does for all examples at once, where `vmap` made it. */
+  readonly pattern?: Pattern;
+}
+
+/** A node traced for one example, and which of its operands are stacked in the one that takes all examples. */
+export interface Pattern {
+  readonly node: Node;
+  readonly mapped: readonly boolean[];
+}
+
+/** The devices, or what else of a function's runs, that collectives work over. Two of one name differ in their ids. */
+export interface NamedAxis {
+  readonly name: string;
+  readonly size: number;
+  readonly id: number;
 }
 
 /** A traced function: nodes in trace order over static shapes. */
@@ -50,6 +65,7 @@ export class Graph {
   readonly patternGuards = new Set<Node>();
   private nextStream = 0;
   private nextFence = 1;
+  private nextAxis = 0;
 
   add(
     op: OpDefinition,
@@ -70,6 +86,7 @@ export class Graph {
       recomputed: context.recomputed,
       block: context.block,
       ...(context.extent ? { extent: context.extent } : {}),
+      ...(context.pattern?.node.op === op ? { pattern: context.pattern } : {}),
     };
     types.forEach((type, index) => outputs.push(new Tensor(node, index, type)));
     this.nodes.push(node);
@@ -90,6 +107,10 @@ export class Graph {
   newFence(): number {
     return this.nextFence++;
   }
+
+  newAxis(name: string, size: number): NamedAxis {
+    return { name, size, id: this.nextAxis++ };
+  }
 }
 
 /** Where the trace stands: the graph and what the surrounding scopes say of new nodes. */
@@ -102,6 +123,10 @@ export interface TraceContext {
   readonly extent?: Tensor;
   /** What layers round their values to (see `withPrecision`); nothing where it is missing. */
   readonly precision?: Precision;
+  /** The axes that `vmap` and `withAxis` have named, for collectives. */
+  readonly axes?: ReadonlyMap<string, NamedAxis>;
+  /** The node whose batching rule is running. */
+  readonly pattern?: Pattern;
 }
 
 /** How exactly layers compute: in float32, or in mixed precision with bf16 (see `withPrecision`). */
@@ -146,6 +171,10 @@ export const scope = <R>(name: string, body: () => R): R => {
  * the rest is unspecified and must not be read. Memory is planned for the whole shape.
  */
 export const withExtent = <R>(extent: Tensor, body: () => R): R => withContext({ extent }, body);
+
+/** Names an axis for the collectives traced in `body`; an outer one of the same name is out of sight there. */
+export const withNamedAxis = <R>(axis: NamedAxis, body: () => R): R =>
+  withContext({ axes: new Map([...(traceContext().axes ?? []), [axis.name, axis]]) }, body);
 
 /**
  * Sets the precision of the layers traced in `body`. Under `bf16` operands of their products and attentions are rounded to

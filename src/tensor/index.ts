@@ -2,6 +2,7 @@ export {
   type Attributes,
   Graph,
   isTracing,
+  type NamedAxis,
   type Node,
   type Precision,
   scope,
@@ -10,6 +11,7 @@ export {
   traceContext,
   withContext,
   withExtent,
+  withNamedAxis,
   withPrecision,
 } from './graph.js';
 export {

@@ -1,5 +1,5 @@
 import { NonetError } from '../core/errors.js';
-import { type Attributes, type Node, type Tensor, traceContext } from './graph.js';
+import { type Attributes, type NamedAxis, type Node, type Tensor, traceContext } from './graph.js';
 import { describeType, type ReferenceArray, type TensorType } from './types.js';
 
 /** What an op costs: model FLOPs (a multiply-add is 2, the causal half is counted) and bytes that must move. */
@@ -14,9 +14,10 @@ export interface Mapped {
   readonly axis: number | null;
 }
 
-/** What a batching rule is told of the examples. */
+/** What a batching rule is told of the examples: how many there are, and the axis that they are if it has a name. */
 export interface Examples {
   readonly size: number;
+  readonly axis?: NamedAxis;
 }
 
 /**
@@ -72,8 +73,18 @@ export interface OpDefinition<A extends Attributes = Attributes> {
  * - `move`: copies data into another arrangement (transpose, concat, pad, gather).
  * - `kernel`: a kernel of its own (matmul, attention).
  * - `control`: guard, skipIf's merge.
+ * - `collective`: over a named axis; `vmap` puts other ops in its place.
  */
-export type OpKind = 'input' | 'constant' | 'elementwise' | 'reduction' | 'view' | 'move' | 'kernel' | 'control';
+export type OpKind =
+  | 'input'
+  | 'constant'
+  | 'elementwise'
+  | 'reduction'
+  | 'view'
+  | 'move'
+  | 'kernel'
+  | 'control'
+  | 'collective';
 
 /** Checks and names a definition; the returned value is what the op's function passes to `apply`. */
 export const defineOp = <A extends Attributes>(definition: OpDefinition<A>): OpDefinition<A> => definition;

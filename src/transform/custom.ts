@@ -61,9 +61,11 @@ export const customGradient =
   ): ((...inputs: Tensor[]) => readonly Tensor[]) =>
   (...inputs) => {
     const region = traceRegion(f, inputs);
+    // The rule runs when the backward pass comes to it, and names the axes that are named here.
+    const { axes } = traceContext();
     return callRegion(region, inputs, (context, captured) => {
       // What the rule computes again must not be merged with the forward pass: its values would be kept for it.
-      const again = { fence: traceContext().graph.newFence(), recomputed: true };
+      const again = { fence: traceContext().graph.newFence(), recomputed: true, axes };
       const result = withContext(again, () => backwardRule(context));
       const cotangents: Cotangents = 'inputs' in result ? result : { inputs: result };
       if (cotangents.inputs.length !== inputs.length) {

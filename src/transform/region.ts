@@ -79,8 +79,8 @@ export const copyRegion = (
   const blockOf = blockCopies(graph, region.block);
   for (const node of region.nodes) {
     if (replaced.has(node)) continue;
-    const { op, scope, extent, attributes } = node;
-    const context = { ...traceContext(), scope, block: blockOf(node.block), extent: extent && copied(extent) };
+    const { op, scope, extent, attributes, pattern } = node;
+    const context = { ...traceContext(), scope, block: blockOf(node.block), extent: extent && copied(extent), pattern };
     const own = op.name === 'merge' ? { ...attributes, block: blockOf(attributes.block as number) } : attributes;
     const copy = graph.add(op, node.inputs.map(copied), own, node.outputs, context);
     if (graph.patternGuards.has(node)) graph.patternGuards.add(copy);

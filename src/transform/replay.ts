@@ -1,6 +1,7 @@
 import { NonetError } from '../core/errors.js';
 import { type Graph, type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
 import type { Examples, Mapped } from '../tensor/op.js';
+import { isOver } from '../tensor/ops/collectives.js';
 import { exampleAt } from '../tensor/ops/one-example.js';
 import { customCall } from './custom.js';
 import { mapCustomCall, tensorsOf } from './map-custom-call.js';
@@ -31,8 +32,7 @@ export const forExamples = <R>(
     outer = shared,
   }: { leaves: (result: R) => readonly Tensor[]; known?: ReadonlyMap<Tensor, Mapped>; outer?: MappedOf },
 ): Replayed<R> => {
-  const { graph, extent } = traceContext();
-  if (extent) throw noExtent();
+  const { graph } = traceContext();
   const since = graph.nodes.length;
   const values = new Map(known);
   const one = operands.map((operand) => {
@@ -83,7 +83,8 @@ const replayer = (
   const replay = (node: Node): readonly Mapped[] => {
     const inputs = node.inputs.map(mappedOf);
     const block = blockOf(node.block);
-    const isMapped = node.op.draws || inputs.some(({ axis }) => axis !== null);
+    const mapped = inputs.map(({ axis }) => axis !== null);
+    const isMapped = node.op.draws || isOfDevice(node, examples) || mapped.includes(true);
     const isSame = block === node.block && inputs.every(({ tensor }, i) => tensor === node.inputs[i]);
     const isGuard = node.op.name === 'guard';
     if (isGuard && isSelected(node.block)) {
@@ -95,13 +96,14 @@ const replayer = (
       node.op.name === 'merge'
         ? { ...node.attributes, block: blockOf(node.attributes.block as number) }
         : node.attributes;
-    return withContext({ scope, fence, recomputed, block, extent: undefined }, () => {
+    const pattern = { node, mapped };
+    return withContext({ scope, fence, recomputed, block, extent: undefined, pattern }, () => {
       if (!isMapped) {
         const context = { ...traceContext(), extent: node.extent && mappedOf(node.extent).tensor };
         const tensors = inputs.map(({ tensor }) => tensor);
         return graph.add(node.op, tensors, attributes, node.outputs, context).outputs.map(shared);
       }
-      if (node.extent) throw noExtent();
+      checkNoExtent(node.extent);
       if (node.op === customCall) {
         return mapCustomCall(node, inputs, examples, (rule, operands, known) =>
           forExamples(rule, operands, examples, { leaves: tensorsOf, known, outer: mappedOf }),
@@ -143,11 +145,16 @@ const blocksOf = (graph: Graph, nodes: readonly Node[], mappedOf: MappedOf) => {
   return { blockOf, isSelected };
 };
 
+/** Whether a node of shared operands may still be that of one device: a collective, or a call whose rule may make one. */
+const isOfDevice = ({ op, attributes }: Node, examples: Examples): boolean =>
+  op.kind === 'collective' ? isOver(attributes, examples) : op === customCall && examples.axis !== undefined;
+
 const unsupported = (node: Node, what: string): NonetError =>
   new NonetError('E_TRACE', `vmap cannot take ${what}${node.scope ? ` (in ${node.scope})` : ''}`, { op: node.op.name });
 
-const noExtent = (): NonetError =>
-  new NonetError(
-    'E_TRACE',
-    'vmap cannot take `withExtent`, neither inside nor around it: it bounds an axis that vmap moves',
-  );
+/** Throws `E_TRACE` for what is traced under an extent. */
+export const checkNoExtent = (extent: Tensor | undefined): void => {
+  if (!extent) return;
+  const message = 'vmap cannot take `withExtent`, neither inside nor around it: it bounds an axis that vmap moves';
+  throw new NonetError('E_TRACE', message);
+};

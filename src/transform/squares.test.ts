@@ -21,6 +21,7 @@ import {
   slice,
   split,
   square,
+  stack,
   sub,
   sum,
   type Tensor,
@@ -117,6 +118,14 @@ const difference = (got: Record<string, HostArray>, wanted: Record<string, HostA
       const size = Math.max(...(data as Float64Array).map(Math.abs), 1e-300);
       return Math.max(...[...data].map((x, i) => Math.abs(got[name]!.data[i]! - x))) / size;
     }),
+  );
+
+const isArray = (value: unknown): value is HostArray => typeof value === 'object' && value !== null && 'data' in value;
+
+const scaledArray = ({ data, shape }: HostArray, scale: number): HostArray =>
+  hostArray(
+    Float64Array.from(data as Float64Array, (x) => x / scale),
+    shape,
   );
 
 const meanOfSquares = (gradients: Weights): Weights =>
@@ -233,6 +242,38 @@ describe('withSquaredGradients', () => {
     );
     const { mapped, plain: wanted } = await f({ w: waves(14, experts, width, width) }, x);
     expect(difference(mapped, wanted)).toBeLessThan(1e-12);
+  });
+
+  it.each(Object.keys(bodies))('is that of each model where vmap stacks several: %s', async (name) => {
+    const loss = lossOf(bodies[name]!);
+    const models = [1, 2, 3].map(
+      (scale) => treeMap<HostArray, HostArray>(weights as never, isArray, (w) => scaledArray(w, scale)) as never,
+    );
+    const stacked = (own: readonly Weights[]): Weights =>
+      Object.fromEntries(Object.keys(weights).map((key) => [key, stack(own.map((p) => p[key as 'w']))])) as Weights;
+    const f = compile(
+      (own: readonly Weights[], i: Tensor, t: Tensor) => {
+        const all = (p: Weights) => sum(vmap(loss, { inAxes: [0, null, null] })(p, i, t));
+        return {
+          mapped: withSquaredGradients(all)(stacked(own))[2],
+          // Of what was stacked behind the arguments vmap may take each from where it is.
+          apart: withSquaredGradients((each: readonly Weights[]) => all(stacked(each)))(own as never)[2],
+          loop: own.map((p) => withSquaredGradients(loss)(p, i, t)[2]),
+        };
+      },
+      { executor: reference },
+    );
+    const { mapped, apart, loop } = await f(models as never, index, targets);
+    models.forEach((_, m) => {
+      const ofModel = Object.fromEntries(
+        Object.entries(mapped as Record<string, HostArray>).map(([key, { data, shape }]) => {
+          const size = data.length / models.length;
+          return [key, hostArray(Float64Array.from(data.slice(m * size, (m + 1) * size), Number), shape.slice(1))];
+        }),
+      );
+      expect(difference(ofModel, loop[m])).toBeLessThan(1e-10);
+      expect(difference(apart[m], loop[m])).toBeLessThan(1e-10);
+    });
   });
 
   it('is the same on the native engine', async () => {

@@ -109,8 +109,10 @@ export const squaredNode = (node: Node, operand: number): Node => {
   };
 };
 
-/** How many examples the gradient of that operand adds up. */
+/** How many examples the gradient of that operand adds up; for each where `vmap` has stacked operands. */
 export const examplesOf = (node: Node, operand: number): number => {
+  const { pattern } = node;
+  if (pattern?.mapped[operand]) return examplesOf(pattern.node, operand);
   if (node.op.examplesOf) return node.op.examplesOf(node, operand);
   const { shape } = node.outputs[0]!;
   const own = node.inputs[operand]!.shape;

@@ -157,6 +157,21 @@ describe.skipIf(native.name !== 'native')('the gradient of shared weights', () =
   });
 });
 
+describe('the gradient of a stack', () => {
+  it('does not pass it by for what it was made of', async () => {
+    const parts = [1, 2, 3].map((seed) => waves(seed, width, hidden));
+    const program = (map: Mapper) => (ws: readonly Tensor[], xs: Tensor) => {
+      const stacked = stack(ws);
+      return grad((all: Tensor) => total(map((w: Tensor, x: Tensor) => tanh(matmul(x, w)))(all, xs)))(stacked);
+    };
+    const args = [parts as never, waves(4, examples, length, width)] as const;
+    close(
+      await compile(program(mapped), { executor: reference })(...args),
+      await compile(program(looped), { executor: reference })(...args),
+    );
+  });
+});
+
 /** Programs over a batch `xs` and weights, by what maps them. */
 const programs: Record<string, (layer: Layer, map: Mapper) => (p: Weights, xs: Tensor) => Tree<Tensor>> = {
   'per-example gradients of shared weights': (layer, map) => (p, xs) =>

@@ -13,6 +13,7 @@ import {
   rotary,
   softmax,
   split,
+  stack,
   sum,
   type Tensor,
   transpose,
@@ -177,6 +178,22 @@ const cases: Case[] = [
     mapped: vmap((x: Tensor) => mul(transpose(x), 2), { inAxes: 1, outAxes: 1 }) as Program,
     batched: (x) => mul(transpose(x, [2, 1, 0]), 2),
     args: [waves(1, length, batch, width)],
+  },
+  {
+    name: 'feed-forward of experts whose weights lie apart: none of them moves',
+    mapped: (x, ups, biases, downs) =>
+      vmap(expert, { inAxes: [null, 0] })(x, { up: stack(ups), bias: stack(biases), down: stack(downs) }),
+    batched: (x, ups, biases, downs) => {
+      const bias = reshape(stack(biases), [experts, 1, hidden]);
+      const inner = gelu(add(stack(ups.map((w: Tensor) => matmul(x, w))), bias));
+      return stack(split(inner, experts, 0).map((own, i) => matmul(reshape(own, [length, hidden]), downs[i])));
+    },
+    args: [
+      waves(1, length, width),
+      [2, 3, 4].map((seed) => waves(seed, width, hidden)),
+      [5, 6, 7].map((seed) => waves(seed, hidden)),
+      [8, 9, 10].map((seed) => waves(seed, hidden, width)),
+    ],
   },
 ];
 

@@ -1,10 +1,12 @@
 import { NonetError } from '../core/errors.js';
-import { Tensor } from '../tensor/graph.js';
+import { Tensor, traceContext, withNamedAxis } from '../tensor/graph.js';
 import type { Examples, Mapped } from '../tensor/op.js';
 import { countedAxis } from '../tensor/ops/define.js';
+import { exampleShape } from '../tensor/ops/example-axes.js';
 import { atAxis } from '../tensor/ops/mapped.js';
+import { reshape } from '../tensor/ops/reshape.js';
 import { describeType } from '../tensor/types.js';
-import { forExamples, type MappedOf } from './replay.js';
+import { checkNoExtent, forExamples } from './replay.js';
 
 /**
  * Which axis of a tensor holds the examples: a number (negative ones count from the end), or null for a tensor that they
@@ -17,6 +19,10 @@ export interface VmapOptions {
   readonly inAxes?: number | readonly Axes[];
   /** Where the result has the examples; null says that it is the same for all. 0 unless told. */
   readonly outAxes?: Axes;
+  /** The name of the mapped axis, for collectives inside of the function: `allReduceSum(x, axisName)`. */
+  readonly axisName?: string;
+  /** How many examples there are, where no argument says it; else it must be what they say. */
+  readonly axisSize?: number;
 }
 
 /**
@@ -27,36 +33,45 @@ export interface VmapOptions {
  * Every example draws random numbers of its own, example i those behind the ones of example i - 1; the first one draws what
  * `f` alone would. Where seeds are mapped, each draws what `f` alone would by its seed.
  *
+ * With `axisName` the examples may be devices that tell each other what they have, by the collectives among the ops. Of one
+ * example it is `f` itself.
+ *
  * Throws `E_SHAPE` for axes that do not fit, and `E_TRACE` for what cannot be mapped.
  *
  * @example
  * const norms = vmap((x) => ops.sqrt(ops.sum(ops.square(x)))); // [examples, n] to [examples]
+ * const shares = vmap((x) => ops.div(x, ops.allReduceSum(x, 'parts')), { axisName: 'parts' });
  */
 export const vmap =
   <A extends readonly unknown[], R>(f: (...args: A) => R, options: VmapOptions = {}): ((...args: A) => R) =>
   (...args) => {
-    const { inAxes = 0, outAxes = 0 } = options;
+    const { inAxes = 0, outAxes = 0, axisName, axisSize } = options;
     const operands: Mapped[] = [];
     mapTensors(args, inAxes, 'inAxes', (tensor, axes) => {
       operands.push({ tensor, axis: axisOf(tensor, axes) });
       return tensor;
     });
-    const examples = { size: commonSize(operands) };
-    const { result, mappedOf } = forExamples(
-      (...ones) => {
-        let next = 0;
-        return f(...(mapTensors(args, inAxes, 'inAxes', () => ones[next++]!) as A));
-      },
-      operands,
-      examples,
-      { leaves: tensorsIn },
-    );
-    return mapTensors(result, outAxes, 'outAxes', (tensor, axes) => placed(tensor, axes, mappedOf, examples)) as R;
+    const size = commonSize(operands, axisSize);
+    const axis = axisName === undefined ? undefined : traceContext().graph.newAxis(axisName, size);
+    const one = (...ones: Tensor[]): R => {
+      let next = 0;
+      const call = () => f(...(mapTensors(args, inAxes, 'inAxes', () => ones[next++]!) as A));
+      return axis ? withNamedAxis(axis, call) : call();
+    };
+    const examples: Examples = { size, ...(axis && { axis }) };
+    checkNoExtent(traceContext().extent);
+    if (size === 1) {
+      const alone = one(...operands.map((operand) => reshape(operand.tensor, exampleShape(operand))));
+      return mapTensors(alone, outAxes, 'outAxes', (tensor, at) =>
+        placed({ tensor, axis: null }, tensor, at, examples),
+      ) as R;
+    }
+    const { result, mappedOf } = forExamples(one, operands, examples, { leaves: tensorsIn });
+    return mapTensors(result, outAxes, 'outAxes', (tensor, at) => placed(mappedOf(tensor), tensor, at, examples)) as R;
   };
 
 /** A result with its examples where they are wanted. */
-const placed = (tensor: Tensor, axis: number | null, mappedOf: MappedOf, examples: Examples): Tensor => {
-  const value = mappedOf(tensor);
+const placed = (value: Mapped, tensor: Tensor, axis: number | null, examples: Examples): Tensor => {
   if (axis !== null) {
     const at = countedAxis(axis, tensor.shape.length + 1);
     if (!(at >= 0 && at <= tensor.shape.length)) throw noSuchAxis('outAxes', axis, `a result ${describeType(tensor)}`);
@@ -76,12 +91,16 @@ const axisOf = (tensor: Tensor, axis: number | null): number | null => {
   return at;
 };
 
-const commonSize = (operands: readonly Mapped[]): number => {
+const commonSize = (operands: readonly Mapped[], axisSize: number | undefined): number => {
   const mapped = operands.filter(({ axis }) => axis !== null);
-  const sizes = new Set(mapped.map(({ tensor, axis }) => tensor.shape[axis!]!));
+  const told = axisSize === undefined ? [] : [axisSize];
+  const sizes = new Set([...told, ...mapped.map(({ tensor, axis }) => tensor.shape[axis!]!)]);
   const [size] = sizes;
-  if (sizes.size !== 1 || !size) {
-    const got = mapped.map(({ tensor, axis }) => `${describeType(tensor)} over axis ${axis}`).join(', ');
+  if (sizes.size !== 1 || !size || !Number.isInteger(size) || size < 0) {
+    const got = [
+      ...mapped.map(({ tensor, axis }) => `${describeType(tensor)} over axis ${axis}`),
+      ...told.map((count) => `axisSize ${count}`),
+    ].join(', ');
     throw new NonetError(
       'E_SHAPE',
       `vmap: arguments must have one number of examples, 1 or more; got ${got || 'none that is mapped'}`,

@@ -1,7 +1,7 @@
 import type { Tensor } from '../../tensor/graph.js';
 import { tensorBytes } from '../../tensor/types.js';
 import type { Unit } from '../passes/fuse.js';
-import { sourceOf } from '../passes/views.js';
+import { sourceOf, sourceOfReshapes } from '../passes/views.js';
 import type { Program } from '../program.js';
 import { type Builder, segments } from './builder.js';
 import type { Flow } from './flow.js';
@@ -56,10 +56,11 @@ export const placeOutputs = (
   }
   program.outputs.forEach((output, i) => {
     const { tensor } = output;
-    const unit = flow.unitOf.get(tensor.node);
-    const free = unit !== undefined && !builder.placementOf(tensor) && units[unit]!.block === 0;
+    const value = sourceOfReshapes(tensor);
+    const unit = flow.unitOf.get(value.node);
+    const free = unit !== undefined && !builder.placementOf(value) && units[unit]!.block === 0;
     // The skipped values of a conditional block are copied before its body runs, which may read the leaf or end the run.
-    const isMerge = tensor.node.op.name === 'merge';
+    const isMerge = value.node.op.name === 'merge';
     if (output.donated) {
       if (isMerge) return;
       const key = `${output.donated.argument}:${output.donated.path}`;
@@ -70,14 +71,14 @@ export const placeOutputs = (
         unit > flow.lastGuard &&
         (oldRead < unit || (oldRead === unit && writesBehindReads(units[unit]!, old!)))
       ) {
-        builder.place(tensor, contiguousView(leafOf.get(key)!, tensor.dtype, tensor.shape));
+        builder.place(value, contiguousView(leafOf.get(key)!, value.dtype, value.shape));
       }
       return;
     }
     const bytes = tensorBytes(tensor);
     outputSlots.set(i, { offset: outputBytes, bytes });
     const buffer = builder.fixedBuffer(segments.outputs, outputBytes, bytes);
-    if (free) builder.place(tensor, contiguousView(buffer, tensor.dtype, tensor.shape));
+    if (free) builder.place(value, contiguousView(buffer, value.dtype, value.shape));
     outputBytes += align(bytes);
   });
   return { outputSlots, outputBytes };

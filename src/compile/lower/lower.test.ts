@@ -104,6 +104,21 @@ describe('a donated leaf', () => {
     expect(plan.arenaBytes).toBe(0);
   });
 
+  it('is changed where it lies also under another shape', async () => {
+    const cache = ramp(3, 2, 4, 3);
+    const write = (w: Tensor, rows: Tensor, at: Tensor): Tensor =>
+      reshape(updateRows(reshape(w, [6, 4, 3]), rows, at), [3, 2, 4, 3]);
+    const position = hostArray(Int32Array.of(1, 3, 0, 2, 1, 1));
+    await agreedStep(write, cache, ramp(6, 2, 3), position);
+    const step = compile(
+      (state: { w: Tensor }, rows: Tensor, at: Tensor) => ({ state: { w: write(state.w, rows, at) } }),
+      { donate: 'state' },
+    );
+    const plan = step.plan(State.create(native, { w: cache }), ramp(6, 2, 3), position);
+    expect(plan.calls.map(({ kernel }) => kernel)).toEqual(['updateRows']);
+    expect(plan.arenaBytes).toBe(0);
+  });
+
   it('takes rows of its own', async () => {
     await agreedStep(
       (w, at) => updateRows(w, slice(w, { axis: 1, start: 0, end: 3 }), at),

@@ -3,6 +3,7 @@ import { sameShape } from '../../tensor/types.js';
 import type { Program } from '../program.js';
 import { liveNodes } from './dead-code.js';
 import { rewrite } from './rewrite.js';
+import { sourceOfReshapes } from './views.js';
 
 /**
  * Dead code, identities and common subexpressions in one walk. Nothing here changes a bit of any result: only nodes that
@@ -68,13 +69,6 @@ const identity = (node: Node, operands: readonly Tensor[]): readonly Tensor[] | 
     default:
       return undefined;
   }
-};
-
-/** The value whose elements, in the same order, a chain of reshapes shows. */
-const sourceOfReshapes = (tensor: Tensor): Tensor => {
-  let source = tensor;
-  while (source.node.op.name === 'reshape') source = source.node.inputs[0]!;
-  return source;
 };
 
 const attributeKey = (node: Node, numberOf: (thing: unknown) => number): string => {

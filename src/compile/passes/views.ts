@@ -18,6 +18,13 @@ export const isView = (node: Node): boolean => viewOps.has(node.op.name);
 export const viewSource = (tensor: Tensor): Tensor =>
   tensor.node.op.name === 'customCall' ? tensor.node.inputs[tensor.index]! : tensor.node.inputs[0]!;
 
+/** The value whose elements, in the same order, a chain of reshapes shows. */
+export const sourceOfReshapes = (tensor: Tensor): Tensor => {
+  let source = tensor;
+  while (source.node.op.name === 'reshape') source = source.node.inputs[0]!;
+  return source;
+};
+
 /** The value under all views. */
 export const sourceOf = (tensor: Tensor): Tensor => {
   let source = tensor;

@@ -2,8 +2,11 @@ import { NonetError } from '../../core/errors.js';
 import { type AxialMixer, type CausalConvolution, type CausalSelfAttention, rotaryTables } from '../../nn/index.js';
 import {
   add,
+  allGather,
+  allReduceSum,
+  axisIndex,
+  axisSize,
   bitAnd,
-  concat,
   constantArray,
   convolution,
   equal,
@@ -12,15 +15,16 @@ import {
   iota,
   matmul,
   minimum,
+  reduceScatterSum,
   reshape,
   select,
-  split,
   Tensor,
   type TensorType,
   type Tree,
 } from '../../tensor/index.js';
 import type { Along, Exchanged } from './along.js';
 import type { OlmaxConfig } from './config.js';
+import { axisName } from './devices.js';
 import type { Olmax } from './model.js';
 import { readRing, ringType, writeRing } from './ring.js';
 import { BottleneckBody, DenseBody, MixingBody } from './steps.js';
@@ -31,33 +35,49 @@ import { BottleneckBody, DenseBody, MixingBody } from './steps.js';
  * the order in which the model calls them.
  */
 
-/** Places of all layers of a model: `{ '0': type, '1': type, ... }`. */
-export const memoryTypes = ({ config, blocks }: Olmax, batch: number): Tree<TensorType> => {
-  const types = blocks.flatMap(({ steps }) => steps.flatMap(({ body }) => typesOf(config, body, batch)));
-  return Object.fromEntries(types.map((type, i) => [String(i), type]));
-};
+/** A place of the memory of one device. */
+interface Place {
+  readonly type: TensorType;
+  /** Whether it is the same on all devices and is there once; of a single one all are. */
+  readonly isShared: boolean;
+}
 
-const typesOf = (config: OlmaxConfig, body: object, batch: number): TensorType[] => {
+const placesOf = ({ config, blocks }: Olmax, batch: number): Place[] =>
+  blocks.flatMap(({ steps }) => steps.flatMap(({ body }) => placesOfBody(config, body, batch)));
+
+const byNumber = <T>(list: readonly T[]): { readonly [place: string]: T } =>
+  Object.fromEntries(list.map((item, i) => [String(i), item]));
+
+/** Places of all layers of a model: `{ '0': type, '1': type, ... }`, with the devices in front. */
+export const memoryTypes = (model: Olmax, batch: number): Tree<TensorType> =>
+  byNumber(
+    placesOf(model, batch).map(({ type, isShared }) =>
+      isShared ? type : { ...type, shape: [model.config.devices, ...type.shape] },
+    ),
+  );
+
+/** The axis of the devices in each place. */
+export const memoryAxes = (model: Olmax): { readonly [place: string]: number | null } =>
+  byNumber(placesOf(model, 1).map(({ isShared }) => (isShared ? null : 0)));
+
+const placesOfBody = (config: OlmaxConfig, body: object, batch: number): Place[] => {
   const { features, pointwiseFeatures, innerBottleneckFeatures: inner, devices } = config;
-  const ring = (reach: number, width: number): TensorType => ringType(batch, reach, width);
-  const each = (count: number, types: TensorType[]): TensorType[] => Array.from({ length: count }, () => types).flat();
+  const place = (type: TensorType, isShared = devices === 1): Place => ({ type, isShared });
+  const ring = (reach: number, width: number): Place => place(ringType(batch, reach, width));
   if (body instanceof DenseBody) {
     const reach = config.pointwiseKernel - 1;
-    return each(devices, [ring(reach, features), ring(reach, pointwiseFeatures)]);
+    return [ring(reach, features), ring(reach, pointwiseFeatures)];
   }
   if (body instanceof BottleneckBody) {
     const outer = config.outerBottleneckKernel - 1;
-    return [
-      ...each(devices, [ring(outer, features)]),
-      ring(devices * (config.innerBottleneckKernel - 1), devices * inner),
-      ...each(devices, [ring(outer, inner)]),
-    ];
+    const middle = ringType(batch, devices * (config.innerBottleneckKernel - 1), devices * inner);
+    return [ring(outer, features), place(middle, true), ring(outer, inner)];
   }
   if (!(body instanceof MixingBody)) throw new Error('a body of unknown kind');
   const { heads, contextLength } = config;
-  const cache: TensorType = { shape: [batch * heads, contextLength, features / heads], dtype: 'f32' };
-  const mixing = body.mixer[0] && ring(foldOf(body.mixer[0]).block, features);
-  return each(devices, [...(mixing ? [mixing, mixing] : []), ...(body.attention.length > 0 ? [cache, cache] : [])]);
+  const cache = place({ shape: [batch * heads, contextLength, features / heads], dtype: 'f32' });
+  const mixing = body.mixer && ring(foldOf(body.mixer.own).block, features);
+  return [...(mixing ? [mixing, mixing] : []), ...(body.attention ? [cache, cache] : [])];
 };
 
 /** How a mixer folds a sequence: positions of a block, and from one position of an axis to the next. */
@@ -66,7 +86,7 @@ const foldOf = ({ options: { length, kernel }, blocks }: AxialMixer) => ({
   stride: length / (blocks * kernel),
 });
 
-/** Over n new positions behind `position` (i32 [B]) that are in the memory. */
+/** Over n new positions behind `position` (i32 [B]) that are in the memory, on one device. */
 export class Onward implements Along {
   private readonly places: Tensor[] = [];
 
@@ -134,26 +154,26 @@ export class Onward implements Along {
     return y;
   }
 
-  exchange(xs: readonly Tensor[], { before, middle, after }: Exchanged): readonly Tensor[] {
-    const devices = xs.length;
-    if (devices === 1) return [after[0]!.forward(this.convolve(middle[0]!, before[0]!.forward(xs[0]!)))];
-    const count = xs[0]!.shape[1]!;
-    // Each position is the business of one device: all do the work of all here, and the right one's is taken.
-    const owner = bitAnd(this.positions(0, count), devices - 1); // [B, n]
-    const owned = (of: (device: number) => Tensor): Tensor =>
-      xs.slice(1).reduce((y, _, j) => select(expandDims(equal(owner, j + 1), -1), of(j + 1), y), of(0));
-    const whole = concat(xs, -1); // [B, n, D I]
-    const ring = this.write(owned((j) => before[j]!.forward(whole)));
-    const [taps, inputs, outputs] = middle[0]!.weight.shape as readonly [number, number, number];
+  exchange(x: Tensor, { before, middle, after }: Exchanged): Tensor {
+    const devices = axisSize(axisName);
+    if (devices === 1) return after.forward(this.convolve(middle, before.forward(x)));
+    const count = x.shape[1]!;
+    const positions = this.positions(0, count); // [B, n]
+    // Each position is the business of one device: all do the work, and what that one gets is taken.
+    const isOwn = expandDims(equal(bitAnd(positions, devices - 1), axisIndex(axisName)), -1);
+    const ifOwn = (y: Tensor): Tensor => select(isOwn, y, 0);
+    const whole = allGather(x, { axisName, axis: 2, tiled: true }); // [B, n, D I]
+    const ring = this.write(allReduceSum(ifOwn(before.forward(whole)), axisName)); // [B, R, D I], the same on all devices
+    const [taps, inputs, outputs] = middle.weight.shape as readonly [number, number, number];
     const back = constantArray(
       multiples(taps, devices).map((far) => far - devices * (taps - 1)),
       [1, 1, taps],
       'i32',
     );
-    const seen = readRing(ring, add(expandDims(this.positions(0, count), -1), back)); // [B, n, taps, D I]
+    const seen = readRing(ring, add(expandDims(positions, -1), back)); // [B, n, taps, D I]
     const flat = reshape(seen, [seen.shape[0]!, count, taps * inputs]);
-    const y = owned((j) => after[j]!.forward(matmul(flat, reshape(middle[j]!.weight.value, [taps * inputs, outputs]))));
-    return split(y, devices);
+    const y = after.forward(matmul(flat, reshape(middle.weight.value, [taps * inputs, outputs])));
+    return reduceScatterSum(ifOwn(y), { axisName, axis: 2, tiled: true }); // to each device its features
   }
 
   /** i32 [B, count]: positions from `first` on, counted from the first new one. */

@@ -76,6 +76,13 @@ describe.each(variants)('an olmax model with %s', (_, options) => {
     }
   });
 
+  it('rebuilds the streams of all devices', async () => {
+    const error = compile((p: Tree<Tensor>, x: Tensor) => bind(model, p, () => model.reconstructionError(x)));
+    const told: Result = await error(parameters, randomIntegers([2, 16], 7, 256));
+    expect(told.item()).toBeGreaterThan(0);
+    expect(told.item()).toBeLessThan(1e-4);
+  });
+
   it('gives shorter inputs what the beginning of longer ones gets', async () => {
     const logits = (length: number) =>
       run(

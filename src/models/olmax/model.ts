@@ -3,6 +3,7 @@ import { Embedding, Parameter, RootSumNorm, slicedCrossEntropy } from '../../nn/
 import {
   abs,
   add,
+  allReduceSum,
   concat,
   constant,
   div,
@@ -14,7 +15,6 @@ import {
   reshape,
   scope,
   slice,
-  split,
   sub,
   type Tensor,
   type TensorType,
@@ -27,9 +27,10 @@ import { leafLogProbabilities, nodeCount } from '../bit-transformer/tree-head.js
 import type { LanguageModel, ModelTraits } from '../language-model.js';
 import { type Along, Whole } from './along.js';
 import { type OlmaxConfig, type OlmaxOptions, resolveOlmax } from './config.js';
-import { memoryTypes, Onward } from './decode.js';
+import { memoryAxes, memoryTypes, Onward } from './decode.js';
+import { axisName, onDevices, PerDevice } from './devices.js';
 import { nodesOfLogits } from './softmax-tree.js';
-import { OlmaxBlock, sharedMiddles } from './steps.js';
+import { OlmaxBlock, sharedMiddle } from './steps.js';
 import { slicedTreeLoss } from './tree-loss.js';
 
 /** Values of a byte. */
@@ -49,29 +50,32 @@ const bitsPerByte = 8;
 export class Olmax implements LanguageModel {
   readonly config: OlmaxConfig;
   readonly bitsPerPatch = bitsPerByte;
-  readonly embedding: readonly Embedding[];
+  readonly embedding: PerDevice<Embedding>;
   /** Shared by the bottlenecks of all depths. */
   readonly middle;
   readonly blocks: readonly OlmaxBlock[];
   readonly norm: RootSumNorm;
   /** [features, outputs] of each device: logits of the 256 bytes, or of the 255 nodes of their binary tree (`head`). */
-  readonly projection: readonly Parameter[];
+  readonly projection: PerDevice<Parameter>;
 
   /** Keys that `options` leaves out have their defaults. Throws `E_CONFIG` where parts do not fit. */
   constructor(options: OlmaxOptions) {
     const config = resolveOlmax(options);
     const { features, depth, devices } = config;
-    const perDevice = <T>(make: () => T): T[] => Array.from({ length: devices }, make);
     this.config = config;
-    this.embedding = perDevice(() => new Embedding({ count: vocab, width: features, deviation: 1 / features }));
-    this.middle = sharedMiddles(config);
+    this.embedding = new PerDevice(
+      config,
+      () => new Embedding({ count: vocab, width: features, deviation: 1 / features }),
+    );
+    this.middle = sharedMiddle(config);
     this.blocks = Array.from({ length: depth }, (_, i) => new OlmaxBlock(config, i, this.middle));
     this.norm = new RootSumNorm(features, { scale: false });
     // The logits of all devices add up: each starts, and goes on, with its share.
     const share = 1 / devices;
     const initializer = { kind: 'normal', deviation: share } as const;
     const outputs = config.head === 'tree' ? nodeCount(bitsPerByte) : vocab;
-    this.projection = perDevice(
+    this.projection = new PerDevice(
+      config,
       () => new Parameter([features, outputs], { initializer, learningRateScale: share, hidden: false }),
     );
   }
@@ -93,27 +97,44 @@ export class Olmax implements LanguageModel {
   /** The same with the mean nats per byte. The gradient has the z-loss (`zLoss`), the loss that is told has not. */
   byteLosses(patches: Tensor): { readonly loss: Tensor; readonly accuracy: Tensor } {
     const length = patches.shape[1]! - 1;
-    const states = this.states(slice(patches, { axis: 1, end: length }));
-    const targets = slice(patches, { axis: 1, start: 1 });
-    const { head, zLoss } = this.config;
-    return scope('loss', () =>
-      head === 'tree'
-        ? slicedTreeLoss(states, this.outputWeight(), targets)
-        : slicedCrossEntropy(states, this.outputWeight(), targets, { zLoss }),
+    const onEach = onDevices(
+      this,
+      (bytes: Tensor) => {
+        const states = this.states(slice(bytes, { axis: 1, end: length }));
+        const targets = slice(bytes, { axis: 1, start: 1 });
+        const { head, zLoss } = this.config;
+        const weight = this.projection.own.value;
+        return scope('loss', () =>
+          head === 'tree'
+            ? slicedTreeLoss(states, weight, targets, { axisName })
+            : slicedCrossEntropy(states, weight, targets, { zLoss, axisName }),
+        );
+      },
+      { inAxes: [null], outAxes: 0 },
     );
+    const { loss, accuracy } = onEach(patches);
+    // All devices say the same.
+    const first = (x: Tensor): Tensor => reshape(slice(x, { axis: 0, end: 1 }), []);
+    return { loss: first(loss), accuracy: first(accuracy) };
   }
 
   /** Node logits of bytes i32 [B, C] with C up to the context length. */
   forward(inputs: Tensor): Forward {
-    return { nodes: this.nodesOf(this.predict(this.states(inputs))) };
+    return { nodes: this.nodesOf(this.outputs(inputs)) };
   }
 
   /** Logits of the next byte: i32 [B, C] to [B, C, 256]. Those of a tree are ln of the probabilities. */
   logits(inputs: Tensor): Tensor {
-    const outputs = this.predict(this.states(inputs));
+    const outputs = this.outputs(inputs);
     if (this.config.head === 'softmax') return outputs;
     const rows = reshape(outputs, [-1, outputs.shape[2]!]);
     return reshape(this.leafLogProbabilities(rows), [...inputs.shape, vocab]);
+  }
+
+  /** What the head gives for bytes i32 [B, C]: [B, C, outputs]. */
+  private outputs(inputs: Tensor): Tensor {
+    const onEach = (bytes: Tensor): Tensor => this.predict(this.states(bytes));
+    return onDevices(this, onEach, { inAxes: [null], outAxes: null })(inputs);
   }
 
   /** What `predict` gives as node logits [..., 255]. */
@@ -121,7 +142,7 @@ export class Olmax implements LanguageModel {
     return this.config.head === 'tree' ? outputs : nodesOfLogits(outputs);
   }
 
-  /** What the logits of the byte behind each of i32 [B, C] are made from: [B, C, D features]. */
+  /** On one device, what the logits of the byte behind each of i32 [B, C] are made from: [B, C, features]. */
   private states(inputs: Tensor): Tensor {
     const { contextLength } = this.config;
     const [batch = 0, length = 0] = inputs.shape;
@@ -132,33 +153,31 @@ export class Olmax implements LanguageModel {
         `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`,
       );
     }
-    if (length === contextLength) return this.statesOfVectors(this.embed(inputs));
+    const whole = (bytes: Tensor): Tensor => this.closed(this.run(this.embed(bytes), new Whole()));
+    if (length === contextLength) return whole(inputs);
     // Mixers fold the whole context. What stands behind the end does not change what is before it.
     const padded = concat([inputs, constant(0, [batch, contextLength - length], 'i32')], 1);
-    return slice(this.statesOfVectors(this.embed(padded)), { axis: 1, end: length });
+    return slice(whole(padded), { axis: 1, end: length });
   }
 
-  /** The rest of it after the embedding, of whole contexts: [D B, contextLength, features] to [B, contextLength, D features]. */
+  /** What becomes of vectors in place of embeddings, the same on all devices: [B, contextLength, features] to [D, ...]. */
   statesOfVectors(vectors: Tensor): Tensor {
-    return this.closed(this.run(vectors, new Whole()));
+    const onEach = (x: Tensor): Tensor => this.closed(this.run(x, new Whole()));
+    return onDevices(this, onEach, { inAxes: [null], outAxes: 0 })(vectors);
   }
 
-  /** i32 [B, n] to [D B, n, features] */
+  /** i32 [B, n] to [B, n, features], on one device as all that follows. */
   private embed(inputs: Tensor): Tensor {
-    return scope('embedding', () => {
-      const vectors = this.embedding.map((embedding) => embedding.forward(inputs));
-      return vectors.length === 1 ? vectors[0]! : concat(vectors, 0);
-    });
+    return scope('embedding', () => this.embedding.own.forward(inputs));
   }
 
   private branches(along: Along): Branch[] {
-    const { devices } = this.config;
     return this.blocks.flatMap(({ steps }, i) =>
-      steps.map((step) => (x: Tensor) => scope(`blocks.${i}`, () => step.forward(x, along, devices))),
+      steps.map((step) => (x: Tensor) => scope(`blocks.${i}`, () => step.forward(x, along))),
     );
   }
 
-  /** Both streams through all steps: [D B, n, features] to the same. */
+  /** Both streams through all steps: [B, n, features] to the same. */
   private run(x: Tensor, along: Along): Streams {
     const { reversible: isReversible, recompute: again } = this.config;
     const branches = this.branches(along).map((branch): Branch => {
@@ -175,22 +194,14 @@ export class Olmax implements LanguageModel {
     return [x1, add(x0, branches.at(-1)!(x1))];
   }
 
-  /** [D B, n, features] of both streams to [B, n, D features], each device's rows of length 1. */
+  /** [B, n, features] of both streams to the same, rows of length 1. */
   private closed([x0, x1]: Streams): Tensor {
-    return scope('norm', () => {
-      const unit = this.norm.forward(add(x0, x1));
-      return this.config.devices === 1 ? unit : concat(split(unit, this.config.devices, 0));
-    });
+    return scope('norm', () => this.norm.forward(add(x0, x1)));
   }
 
-  /** The sum of the logits of all devices as one product: [D features, outputs]. */
-  private outputWeight(): Tensor {
-    const weights = this.projection.map((projection) => projection.value);
-    return weights.length === 1 ? weights[0]! : concat(weights, 0);
-  }
-
+  /** The logits of all devices add up: [B, n, features] to [B, n, outputs]. */
   private predict(states: Tensor): Tensor {
-    return scope('head', () => matmul(states, this.outputWeight()));
+    return scope('head', () => allReduceSum(matmul(states, this.projection.own.value), axisName));
   }
 
   leafLogProbabilities(nodes: Tensor): Tensor {
@@ -203,20 +214,38 @@ export class Olmax implements LanguageModel {
   }
 
   decode(cache: Tree<Tensor>, inputs: Tensor, position: Tensor): Decoded {
-    const onward = new Onward(this.config, cache, position);
-    const streams = this.run(this.embed(inputs), onward);
-    return { nodes: this.nodesOf(this.predict(this.closed(streams))), cache: onward.written };
+    const axes = memoryAxes(this);
+    const onEach = onDevices(
+      this,
+      (memory: Tree<Tensor>, bytes: Tensor, at: Tensor) => {
+        const onward = new Onward(this.config, memory, at);
+        const streams = this.run(this.embed(bytes), onward);
+        return { nodes: this.nodesOf(this.predict(this.closed(streams))), cache: onward.written };
+      },
+      { inAxes: [axes, null, null], outAxes: { nodes: null, cache: axes } },
+    );
+    return onEach(cache, inputs, position);
   }
 
   /** See `BitTransformer.reconstructionError`. */
   reconstructionError(inputs: Tensor): Tensor {
-    const x = this.embed(inputs);
-    const branches = this.branches(new Whole());
-    const pairs = Array.from({ length: Math.floor(branches.length / 2) }, (_, i) => branches.slice(2 * i, 2 * i + 2));
-    const end = pairs.reduce<Streams>((streams, [f, g]) => couple(f!, g!, streams), [x, x]);
-    const start = pairs.reduceRight<Streams>((streams, [f, g]) => uncouple(f!, g!, streams), end);
-    const largest = (y: Tensor): Tensor => max(reshape(abs(y), [elementCount(y.shape)]));
-    const error = start.map((y) => largest(sub(y, x))).reduce((a, b) => maximum(a, b));
-    return div(error, largest(x));
+    const largest = (x: Tensor): Tensor => max(reshape(abs(x), [elementCount(x.shape)]));
+    const onEach = onDevices(
+      this,
+      (bytes: Tensor) => {
+        const x = this.embed(bytes);
+        const branches = this.branches(new Whole());
+        const pairs = Array.from({ length: Math.floor(branches.length / 2) }, (_, i) =>
+          branches.slice(2 * i, 2 * i + 2),
+        );
+        const end = pairs.reduce<Streams>((streams, [f, g]) => couple(f!, g!, streams), [x, x]);
+        const start = pairs.reduceRight<Streams>((streams, [f, g]) => uncouple(f!, g!, streams), end);
+        const error = start.map((y) => largest(sub(y, x))).reduce((a, b) => maximum(a, b));
+        return { error, size: largest(x) };
+      },
+      { inAxes: [null], outAxes: 0 },
+    );
+    const { error, size } = onEach(inputs);
+    return div(max(error), max(size));
   }
 }

@@ -1,23 +1,20 @@
 import { AxialMixer, type CausalConvolution, CausalSelfAttention, type Norm } from '../../nn/index.js';
-import { add, concat, scope, split, type Tensor } from '../../tensor/index.js';
+import { add, scope, type Tensor } from '../../tensor/index.js';
 import type { Along } from './along.js';
 import type { OlmaxConfig } from './config.js';
 import { initializerOf, newConvolution } from './convolutions.js';
+import { PerDevice } from './devices.js';
 import { newActivatedNorm, newNorm } from './norms.js';
 
-/** One of a number for each device. */
-const perDevice = <T>({ devices }: OlmaxConfig, make: (device: number) => T): readonly T[] =>
-  Array.from({ length: devices }, (_, device) => make(device));
-
-/** What a step does between its norms: a list of [B, n, features], one for each device, to the same. */
+/** What a step does between its norms, on one device: [B, n, features] to the same. */
 interface Body {
-  forward(xs: readonly Tensor[], along: Along): readonly Tensor[];
+  forward(x: Tensor, along: Along): Tensor;
 }
 
 /** One residual branch: its body between norms, or with one of them (`normPlacement`). */
 export class Step {
-  readonly before: readonly Norm[];
-  readonly after: readonly Norm[];
+  readonly before: PerDevice<Norm> | undefined;
+  readonly after: PerDevice<Norm> | undefined;
 
   constructor(
     config: OlmaxConfig,
@@ -25,41 +22,37 @@ export class Step {
     readonly body: Body,
   ) {
     const { normPlacement, features } = config;
-    const norms = (isThere: boolean) => (isThere ? perDevice(config, () => newNorm(config, features)) : []);
+    const norms = (isThere: boolean) => (isThere ? new PerDevice(config, () => newNorm(config, features)) : undefined);
     this.before = norms(normPlacement !== 'post');
     this.after = norms(normPlacement !== 'pre');
   }
 
-  /** x [D B, n, features], the devices one behind the other, to the same. */
-  forward(x: Tensor, along: Along, devices: number): Tensor {
+  /** [B, n, features] on one device to the same */
+  forward(x: Tensor, along: Along): Tensor {
     return scope(this.name, () => {
-      const xs = devices === 1 ? [x] : split(x, devices, 0);
-      const normed = xs.map((own, j) => this.before[j]?.forward(own) ?? own);
-      const ys = this.body.forward(normed, along).map((own, j) => this.after[j]?.forward(own) ?? own);
-      return devices === 1 ? ys[0]! : concat(ys, 0);
+      const y = this.body.forward(this.before?.own.forward(x) ?? x, along);
+      return this.after?.own.forward(y) ?? y;
     });
   }
 }
 
-/** On each device: a convolution to more features, norm and activation, and one back. */
+/** A convolution to more features, norm and activation, and one back. */
 export class DenseBody implements Body {
-  readonly first: readonly CausalConvolution[];
-  readonly norm: readonly Norm[];
-  readonly second: readonly CausalConvolution[];
+  readonly first: PerDevice<CausalConvolution>;
+  readonly norm: PerDevice<Norm>;
+  readonly second: PerDevice<CausalConvolution>;
 
   constructor(config: OlmaxConfig) {
     const { features, pointwiseFeatures: inner, pointwiseKernel: taps } = config;
-    this.first = perDevice(config, () => newConvolution(config, [features, taps, inner]));
-    this.norm = perDevice(config, () => newActivatedNorm(config, inner));
-    this.second = perDevice(config, () => newConvolution(config, [inner, taps, features]));
+    this.first = new PerDevice(config, () => newConvolution(config, [features, taps, inner]));
+    this.norm = new PerDevice(config, () => newActivatedNorm(config, inner));
+    this.second = new PerDevice(config, () => newConvolution(config, [inner, taps, features]));
   }
 
-  forward(xs: readonly Tensor[], along: Along): readonly Tensor[] {
-    return xs.map((x, j) => {
-      const wide = scope('first', () => along.convolve(this.first[j]!, x));
-      const active = scope('norm', () => this.norm[j]!.forward(wide));
-      return scope('second', () => along.convolve(this.second[j]!, active));
-    });
+  forward(x: Tensor, along: Along): Tensor {
+    const wide = scope('first', () => along.convolve(this.first.own, x));
+    const active = scope('norm', () => this.norm.own.forward(wide));
+    return scope('second', () => along.convolve(this.second.own, active));
   }
 }
 
@@ -68,43 +61,42 @@ export class DenseBody implements Body {
  * the features of all devices, and one back.
  */
 export class BottleneckBody implements Body {
-  readonly first: readonly CausalConvolution[];
-  readonly norm: readonly Norm[];
-  readonly middleNorm: readonly Norm[];
-  readonly last: readonly CausalConvolution[];
+  readonly first: PerDevice<CausalConvolution>;
+  readonly norm: PerDevice<Norm>;
+  readonly middleNorm: PerDevice<Norm>;
+  readonly last: PerDevice<CausalConvolution>;
 
   /** `middle` is shared by all depths. */
   constructor(
     config: OlmaxConfig,
-    readonly middle: readonly CausalConvolution[],
+    readonly middle: PerDevice<CausalConvolution>,
   ) {
     const { features, innerBottleneckFeatures: inner, outerBottleneckKernel: taps, devices } = config;
-    this.first = perDevice(config, () => newConvolution(config, [features, taps, inner]));
-    this.norm = perDevice(config, () => newActivatedNorm(config, inner * devices));
-    this.middleNorm = perDevice(config, () => newActivatedNorm(config, inner * devices));
-    this.last = perDevice(config, () => newConvolution(config, [inner, taps, features]));
+    this.first = new PerDevice(config, () => newConvolution(config, [features, taps, inner]));
+    this.norm = new PerDevice(config, () => newActivatedNorm(config, inner * devices));
+    this.middleNorm = new PerDevice(config, () => newActivatedNorm(config, inner * devices));
+    this.last = new PerDevice(config, () => newConvolution(config, [inner, taps, features]));
   }
 
-  forward(xs: readonly Tensor[], along: Along): readonly Tensor[] {
-    const narrow = scope('first', () => xs.map((x, j) => along.convolve(this.first[j]!, x)));
-    const layers = { before: this.norm, middle: this.middle, after: this.middleNorm };
+  forward(x: Tensor, along: Along): Tensor {
+    const narrow = scope('first', () => along.convolve(this.first.own, x));
+    const layers = { before: this.norm.own, middle: this.middle.own, after: this.middleNorm.own };
     const mixed = scope('middle', () => along.exchange(narrow, layers));
-    return scope('last', () => mixed.map((x, j) => along.convolve(this.last[j]!, x)));
+    return scope('last', () => along.convolve(this.last.own, mixed));
   }
 }
 
-/** The convolution that the bottlenecks of all depths share, one for each device. */
-export const sharedMiddles = (config: OlmaxConfig): readonly CausalConvolution[] => {
+/** The convolution that the bottlenecks of all depths share. */
+export const sharedMiddle = (config: OlmaxConfig): PerDevice<CausalConvolution> => {
   const width = config.innerBottleneckFeatures * config.devices;
-  return perDevice(config, () =>
-    newConvolution(config, [width, config.innerBottleneckKernel, width], { shared: true }),
-  );
+  const sizes = [width, config.innerBottleneckKernel, width] as const;
+  return new PerDevice(config, () => newConvolution(config, sizes, { shared: true }));
 };
 
 /** What mixes all positions: the axial mixer along the axis of its block, attention, or the sum of both. */
 export class MixingBody implements Body {
-  readonly mixer: readonly AxialMixer[];
-  readonly attention: readonly CausalSelfAttention[];
+  readonly mixer: PerDevice<AxialMixer> | undefined;
+  readonly attention: PerDevice<CausalSelfAttention> | undefined;
 
   constructor(config: OlmaxConfig, block: number) {
     const { mixing, features: width, contextLength: length, spatialMixingKernel: kernel, heads } = config;
@@ -116,17 +108,15 @@ export class MixingBody implements Body {
       });
     const newAttention = (): CausalSelfAttention =>
       new CausalSelfAttention({ width, heads, biases: false, residualDeviation: 1 / Math.sqrt(width) });
-    this.mixer = mixing === 'attention' ? [] : perDevice(config, newMixer);
-    this.attention = mixing === 'mixer' ? [] : perDevice(config, newAttention);
+    this.mixer = mixing === 'attention' ? undefined : new PerDevice(config, newMixer);
+    this.attention = mixing === 'mixer' ? undefined : new PerDevice(config, newAttention);
   }
 
-  forward(xs: readonly Tensor[], along: Along): readonly Tensor[] {
-    return xs.map((x, j) => {
-      const [mixer, attention] = [this.mixer[j], this.attention[j]];
-      const mixed = mixer && scope('mixer', () => along.mix(mixer, x));
-      const attended = attention && scope('attention', () => along.attend(attention, x));
-      return mixed && attended ? add(mixed, attended) : (mixed ?? attended)!;
-    });
+  forward(x: Tensor, along: Along): Tensor {
+    const { mixer, attention } = this;
+    const mixed = mixer && scope('mixer', () => along.mix(mixer.own, x));
+    const attended = attention && scope('attention', () => along.attend(attention.own, x));
+    return mixed && attended ? add(mixed, attended) : (mixed ?? attended)!;
   }
 }
 
@@ -138,7 +128,7 @@ export class OlmaxBlock {
   readonly mixing: Step | undefined;
 
   /** `index` says along which axis it mixes; `middle` is shared by all blocks. */
-  constructor(config: OlmaxConfig, index: number, middle: readonly CausalConvolution[]) {
+  constructor(config: OlmaxConfig, index: number, middle: PerDevice<CausalConvolution>) {
     this.dense = new Step(config, 'dense', new DenseBody(config));
     this.bottleneck = new Step(config, 'bottleneck', new BottleneckBody(config, middle));
     this.secondDense = new Step(config, 'secondDense', new DenseBody(config));

@@ -34,7 +34,7 @@ describe('slicedTreeLoss', () => {
   it.each([undefined, 4, 15])('has the loss of all bits, its gradient and squares, in slices: %s', async (slices) => {
     const { sliced, wanted } = await run(
       (p: Weights, t: Tensor) => ({
-        sliced: withSquaredGradients((q: Weights) => slicedTreeLoss(tanh(q.x), q.w, t, slices).loss)(p),
+        sliced: withSquaredGradients((q: Weights) => slicedTreeLoss(tanh(q.x), q.w, t, { slices }).loss)(p),
         wanted: withSquaredGradients((q: Weights) => plain(q, t))(p),
       }),
       weights,
@@ -50,7 +50,7 @@ describe('slicedTreeLoss', () => {
   it('tells the share of patches that are the most probable', async () => {
     const { accuracy, logits } = await run(
       (p: Weights, t: Tensor) => ({
-        accuracy: slicedTreeLoss(p.x, p.w, t, 4).accuracy,
+        accuracy: slicedTreeLoss(p.x, p.w, t, { slices: 4 }).accuracy,
         logits: reshape(matmul(p.x, p.w), [batch * length, nodes]),
       }),
       weights,
@@ -77,7 +77,7 @@ describe('slicedTreeLoss', () => {
   it('never holds all nodes, and gives the same on the native engine', async () => {
     const [rows, wide] = [2048, 511];
     const program = (slices: number) => (p: Weights, t: Tensor) =>
-      valueAndGrad((q: Weights) => slicedTreeLoss(q.x, q.w, t, slices).loss)(p);
+      valueAndGrad((q: Weights) => slicedTreeLoss(q.x, q.w, t, { slices }).loss)(p);
     const arena = (slices: number) =>
       compile(program(slices), { executor: defaultExecutor() }).plan(
         { x: { shape: [rows, 16], dtype: 'f32' }, w: { shape: [16, wide], dtype: 'f32' } },
@@ -100,7 +100,7 @@ describe.each([1, 2] as const)('an olmax model of %i devices with the tree head'
   const model = new Olmax(options);
 
   it('has 255 outputs and no z-loss', () => {
-    expect(model.projection.map(({ shape }) => shape)).toEqual(Array(devices).fill([6, 255]));
+    expect(Object.values(model.projection).map(({ shape }) => shape)).toEqual(Array(devices).fill([6, 255]));
     expect(model.config.zLoss).toBe(0);
     expect(new Olmax(model.config).config).toEqual(model.config);
     expect(new Olmax(tiny).config).toMatchObject({ head: 'softmax', zLoss: 0.01 });

@@ -1,4 +1,4 @@
-import { slicedLoss } from '../../nn/index.js';
+import { type SlicedLossOptions, slicedLoss } from '../../nn/index.js';
 import { argmax, cast, equal, reshape, sum, type Tensor } from '../../tensor/index.js';
 import { grad } from '../../transform/index.js';
 import { bitCosts, leafLogProbabilities } from '../bit-transformer/tree-head.js';
@@ -16,7 +16,7 @@ export const slicedTreeLoss = (
   states: Tensor,
   weight: Tensor,
   targets: Tensor,
-  slices?: number,
+  options: SlicedLossOptions = {},
 ): { loss: Tensor; accuracy: Tensor } =>
   slicedLoss(
     states,
@@ -27,5 +27,5 @@ export const slicedTreeLoss = (
       hits: (nodes, patches) => equal(argmax(leafLogProbabilities(nodes)), reshape(patches, [-1])),
       slopes: (nodes, patches) => grad((z: Tensor) => sum(costsOf(z, patches)))(nodes),
     },
-    slices,
+    options,
   );

@@ -17,6 +17,7 @@ import {
 } from './define.js';
 import { atAxis, foldInto, unfold } from './mapped.js';
 import { matmul } from './matmul.js';
+import { liesApart, unrolled } from './one-example.js';
 import { expandDims, reshape } from './reshape.js';
 import { pad, slice } from './slice.js';
 
@@ -110,6 +111,7 @@ export const convolutionOp: Primitive<Attributes> = primitive<Attributes>({
       const y = single(convolutionOp, [foldInto(x, 0, examples, inner), weight.tensor], attributes);
       return [unfold(y, 0, examples, inner)];
     }
+    if (liesApart(weight)) return unrolled(convolutionOp, inputs, attributes, examples);
     if (x.axis === null) {
       // More outputs of the same sequences.
       const outputs = weight.tensor.shape.length - (attributes.transposed ? 3 : 2);

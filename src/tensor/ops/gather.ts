@@ -10,6 +10,7 @@ import {
   floats,
   gradientRule,
   type NoAttributes,
+  type Primitive,
   primitive,
   referenceZeros,
   single,
@@ -19,6 +20,7 @@ import {
 import { exampleShape } from './example-axes.js';
 import { constantArray } from './leaves.js';
 import { atAxis, foldInto, unfold } from './mapped.js';
+import { liesApart, unrolled } from './one-example.js';
 import { select } from './select.js';
 
 /** An index read while evaluating. Throws `E_PROGRAM` outside of `0 .. bound - 1`, as the native kernels do. */
@@ -33,7 +35,7 @@ export const checkedIndex = (op: string, index: number, bound: number): number =
   return index;
 };
 
-export const gatherOp = primitive<NoAttributes>({
+export const gatherOp: Primitive<NoAttributes> = primitive<NoAttributes>({
   name: 'gather',
   summary: 'Rows of a table: table [V, D] at index [...] gives [..., D].',
   operands: ['table', 'index'],
@@ -60,7 +62,9 @@ export const gatherOp = primitive<NoAttributes>({
     });
     return [out];
   },
-  batch: ([table, index], _, examples) => {
+  batch: (inputs, attributes, examples) => {
+    const [table, index] = inputs;
+    if (liesApart(table!)) return unrolled(gatherOp, inputs, attributes, examples);
     if (table!.axis === null) return [{ tensor: gather(table!.tensor, index!.tensor), axis: index!.axis }];
     const [rows] = exampleShape(table!) as Two<number>;
     if (index!.axis === null && table!.axis > 0) {

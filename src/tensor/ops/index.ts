@@ -61,6 +61,15 @@ export * from './attention.js';
 export * from './attention-maps.js';
 export * from './bitwise.js';
 export * from './cast.js';
+export {
+  allGather,
+  allReduceSum,
+  allToAll,
+  axisIndex,
+  axisSize,
+  type CollectiveOptions,
+  reduceScatterSum,
+} from './collectives.js';
 export * from './compare.js';
 export * from './compose.js';
 export * from './concat.js';

@@ -13,6 +13,7 @@ import {
   checkDType,
   floats,
   gradientRule,
+  type Primitive,
   primitive,
   referenceZeros,
   single,
@@ -21,13 +22,14 @@ import {
 } from './define.js';
 import { exampleShape } from './example-axes.js';
 import { atAxis, foldInto, unfold } from './mapped.js';
+import { liesApart, unrolled } from './one-example.js';
 import { reshape } from './reshape.js';
 import { readStrided } from './strided.js';
 import { transpose } from './transpose.js';
 
 type Attributes = { readonly transposeA: boolean; readonly transposeB: boolean };
 
-export const matmulOp = primitive<Attributes>({
+export const matmulOp: Primitive<Attributes> = primitive<Attributes>({
   name: 'matmul',
   summary: 'Matrix product over the last two axes: a [..., M, K] with b [K, N], shared or one for each leading index.',
   operands: ['a', 'b'],
@@ -76,8 +78,10 @@ export const matmulOp = primitive<Attributes>({
     }
     return [out];
   },
-  batch: ([a, b], attributes, examples) => {
+  batch: (inputs, attributes, examples) => {
+    const [a, b] = inputs;
     if (b!.axis === null) return [productOfRows(a!, b!.tensor, attributes, examples)];
+    if (inputs.some(liesApart)) return unrolled(matmulOp, inputs, attributes, examples);
     return [
       a!.axis === null
         ? productOfColumns(a!.tensor, b!, attributes, examples)
