@@ -34,7 +34,7 @@ const base = {
   train: { steps: 3, checkpointEvery: 2, keepCheckpoints: 99 },
 };
 
-const draw = drawBy(21);
+const draw = drawBy(23);
 const combination = (): Combination => {
   const of: Record<string, unknown> = {};
   for (const { key, values, fits } of switches) {

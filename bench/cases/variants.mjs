@@ -3,14 +3,22 @@ import { trainedModel } from '../../dist/train/model.js';
 import { stepPlan } from '../../dist/train/plan.js';
 import { createTrainings, splitText, textOf } from '../timed-training.mjs';
 
-/** One model but for what is in its name: windows of 128 bytes, 8 of them a step. */
-const shape = { preset: 'classic', layers: 4, dModel: 128, heads: 4, feedForward: 512, contextLength: 1024 };
+/** One model but for what is in its name: windows of 64 bytes, 4 of them a step, so that a minute has hundreds of steps. */
+const shape = {
+  preset: 'nano',
+  bitsPerPatch: 1,
+  layers: 4,
+  dModel: 128,
+  heads: 4,
+  feedForward: 512,
+  contextLength: 512,
+};
 const variants = {
   flat: {},
   'flat, in chunks': { chunkSize: 128, overlap: 16 },
   'flat, reversible': { reversible: true },
   'flat, halting': { act: true },
-  patched: { bitsPerPatch: 8, classicHead: false, contextLength: 128 },
+  patched: { bitsPerPatch: 8, contextLength: 64 },
 };
 /** What is scored of the validation part: all of it would take the flat ones, a pass for every bit, a minute each. */
 const validationBytes = 16_384;
@@ -46,7 +54,7 @@ export const measure = async (bench, report) => {
 const configOf = ({ folder, threads, quick, options }, data, { name, model }) => {
   const length = quick ? { steps: 2 } : { minutes: options.seconds / 60 };
   const small = quick ? { layers: 1, dModel: 32, feedForward: 32 } : {};
-  const train = { ...length, batchSize: 8, learningRate: 1e-3, evaluateEvery: 0, checkpointEvery: 0 };
+  const train = { ...length, batchSize: 4, learningRate: 2e-3, evaluateEvery: 0, checkpointEvery: 0 };
   const run = { root: folder, name };
   return checkConfig({ run, threads, data, model: { ...shape, ...model, ...small }, train }, 'the benchmark', name);
 };

@@ -1,6 +1,7 @@
 import type { Node, Tensor } from '../../tensor/graph.js';
 import { elementCount, type Shape } from '../../tensor/types.js';
 import { endsProgram, leadingSize, type Mode, naturalSpace, resolveOperand, type Space } from './space.js';
+import { Spans } from './spans.js';
 import { isView, sourceOf } from './views.js';
 
 /** What is scheduled as one piece: a row program over several nodes, or a single node. */
@@ -89,30 +90,6 @@ export const formUnits = (nodes: readonly Node[], fuse: boolean): Unit[] => {
     ...(draft.extent && { extent: draft.extent }),
   }));
 };
-
-/**
- * The stretches of trace that programs span. A unit may read an early node of a program that holds late ones too, so what is
- * traced before a program can depend on it; not so before the place that no program spans.
- */
-class Spans {
-  /** For every position the first one of the programs that have nodes before it, and at or behind it. */
-  private readonly first: Int32Array;
-
-  constructor(count: number) {
-    this.first = Int32Array.from({ length: count }, (_, i) => i);
-  }
-
-  add({ first, last }: Draft): void {
-    for (let i = first + 1; i <= last; i++) this.first[i] = Math.min(this.first[i]!, first);
-  }
-
-  /** The last place up to `position` that no program spans. */
-  gap(position: number): number {
-    let at = position;
-    while (this.first[at]! < at) at = this.first[at]!;
-    return at;
-  }
-}
 
 interface Surroundings {
   readonly draftOf: DraftOf;
