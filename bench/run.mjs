@@ -3,6 +3,7 @@
  * names and `command-line.mjs` for the options.
  */
 import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { runAll } from './all.mjs';
 import { benchmarks } from './benchmarks.mjs';
 import { parseCommandLine, UsageError, usage } from './command-line.mjs';
@@ -40,8 +41,11 @@ const measure = async (options, { argv, spareCores, markdown }) => {
   return 0;
 };
 
-/** Where the figures went is no part of how they were made. */
-const withoutFile = (argv) => argv.filter((word, i) => !word.startsWith('--json') && argv[i - 1] !== '--json');
+/** Where the figures went, and the folder of the text, are no part of how they were made. */
+const withoutFile = (argv) =>
+  argv
+    .map((word, i) => (argv[i - 1] === '--data' ? basename(word) : word))
+    .filter((word, i) => !word.startsWith('--json') && argv[i - 1] !== '--json');
 
 try {
   process.exitCode = await main(process.argv.slice(2));
