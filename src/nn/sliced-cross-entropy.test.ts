@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { compile } from '../compile/compile.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { type HostArray, hostArray } from '../compile/host-array.js';
-import { ReferenceExecutor } from '../compile/reference/executor.js';
 import {
   add,
   logSumExp,
@@ -18,6 +17,7 @@ import {
 } from '../tensor/index.js';
 import { valueAndGrad, withSquaredGradients } from '../transform/index.js';
 import { type SlicedCrossEntropyOptions, slicedCrossEntropy } from './sliced-cross-entropy.js';
+import { difference, rows, slicedRuns, type Weights } from './sliced-loss-test-support.js';
 import { i32, randomArray, randomIntegers, run } from './test-support.js';
 
 const [batch, length, features, classes] = [3, 5, 4, 7];
@@ -26,17 +26,12 @@ const single = { x: randomArray([batch, length, features], 1, 2), w: randomArray
 const weights = { x: f64(single.x), w: f64(single.w) };
 const targets = randomIntegers([batch, length], 3, classes);
 
-type Weights = { x: Tensor; w: Tensor };
-
 /** What the gradient is that of, with all logits at once. */
 const plain = ({ x, w }: Weights, t: Tensor, zLoss: number): Tensor => {
   const logits = matmul(tanh(x), w);
   const total = logSumExp(logits, { keepDims: true });
   return mean(add(sub(total, takeAlong(logits, reshape(t, [batch, length, 1]))), mul(square(total), zLoss)));
 };
-
-const difference = (got: HostArray, wanted: HostArray): number =>
-  Math.max(...Array.from(wanted.data, (x, i) => Math.abs(Number(got.data[i]) - Number(x))));
 
 describe('slicedCrossEntropy', () => {
   it.each<SlicedCrossEntropyOptions>([{}, { zLoss: 0.3 }, { zLoss: 0.01, slices: 4 }, { zLoss: 0.01, slices: 15 }])(
@@ -101,22 +96,13 @@ describe('slicedCrossEntropy', () => {
   });
 
   it('never holds all logits, and gives the same on the native engine', async () => {
-    const [rows, wide] = [2048, 512];
-    const program = (slices: number) => (p: Weights, t: Tensor) =>
-      valueAndGrad((q: Weights) => slicedCrossEntropy(q.x, q.w, t, { slices, zLoss: 0.01 }).loss)(p);
-    const arena = (slices: number) =>
-      compile(program(slices), { executor: defaultExecutor() }).plan(
-        { x: { shape: [rows, 16], dtype: 'f32' }, w: { shape: [16, wide], dtype: 'f32' } },
-        { shape: [rows], dtype: 'i32' },
-      ).arenaBytes;
+    const wide = 512;
+    const lossOf = (p: Weights, t: Tensor, slices: number) =>
+      slicedCrossEntropy(p.x, p.w, t, { slices, zLoss: 0.01 }).loss;
+    const { arena, native, reference } = await slicedRuns(lossOf, wide, { weights: single, targets });
     expect(arena(16)).toBeLessThan((rows * wide * 4) / 4);
     expect(arena(1)).toBeGreaterThan(rows * wide * 4);
-    const [got, wanted] = await Promise.all(
-      [defaultExecutor(), new ReferenceExecutor()].map((executor) =>
-        compile(program(4), { executor })(single, targets),
-      ),
-    );
-    expect(got[0].item()).toBeCloseTo(wanted[0].item(), 5);
-    expect(difference(got[1].w, wanted[1].w)).toBeLessThan(1e-5);
+    expect(native[0].item()).toBeCloseTo(reference[0].item(), 5);
+    expect(difference(native[1].w, reference[1].w)).toBeLessThan(1e-5);
   });
 });

@@ -11,40 +11,35 @@ import {
   expandDims,
   mul,
   reduceScatterSum,
-  reshape,
   slice,
   square,
-  sub,
   sum,
   type Tensor,
   tanh,
   transpose,
 } from '../tensor/index.js';
 import { evaluateFunction } from '../tensor/ops/evaluate-graph.js';
-import { firstDifference, valuesOf } from '../tensor/ops/test-support.js';
+import { valuesOf } from '../tensor/ops/test-support.js';
 import { customGradient, recompute } from './custom.js';
 import { grad } from './grad.js';
+import {
+  axisName,
+  differenceOf,
+  loss,
+  overDevices,
+  part,
+  parts,
+  total,
+  valuesOfDevices,
+} from './named-axes-test-support.js';
 import { reversible } from './reversible.js';
-import { type VmapOptions, vmap } from './vmap.js';
-
-const axisName = 'devices';
-
-/** Row i of the first axis. */
-const part = (x: Tensor, i: number, axis = 0): Tensor =>
-  reshape(
-    slice(x, { axis, start: i, end: i + 1 }),
-    x.shape.filter((_, at) => at !== axis),
-  );
-
-const parts = (x: Tensor, axis = 0): Tensor[] => Array.from({ length: x.shape[axis]! }, (_, i) => part(x, i, axis));
+import { vmap } from './vmap.js';
 
 const stack = (xs: readonly Tensor[], axis = 0): Tensor =>
   concat(
     xs.map((x) => expandDims(x, axis)),
     axis,
   );
-
-const total = (xs: readonly Tensor[]): Tensor => xs.reduce((a, b) => add(a, b));
 
 /** A function of one device, and what it is over all of them, as plain code over lists. */
 interface Case {
@@ -148,18 +143,8 @@ const collectives: Record<string, Case> = {
   },
 };
 
-const close = (got: { data: Float64Array; shape: readonly number[] }, want: typeof got): void => {
-  expect(got.shape).toEqual(want.shape);
-  expect(firstDifference(got.data, want.data, 1e-10)).toBeUndefined();
-};
-
-/** What is differentiated: something that no two elements enter alike. */
-const loss = (y: Tensor, weight: number): Tensor => mul(sum(square(sub(y, 0.3))), weight);
-
 describe.each([1, 2, 4])('collectives over %i devices, mapped', (devices) => {
-  const xs = valuesOf({ shape: [devices, devices, 2 * devices, 3] }, 5);
-  const overDevices = <A extends readonly unknown[], R>(f: (...args: A) => R, options: VmapOptions = {}) =>
-    vmap(f, { ...options, axisName });
+  const xs = valuesOfDevices(devices);
 
   describe.each(Object.entries(collectives))('%s', (_, { one, all }) => {
     it.each([0, 1, 2, 3])('equals plain code, with the devices along axis %i', (axis) => {
@@ -169,7 +154,7 @@ describe.each([1, 2, 4])('collectives over %i devices, mapped', (devices) => {
         (x) => [overDevices(one, { inAxes: axis })(transpose(x!, order)), stack(all(parts(x!)))],
         xs,
       );
-      close(got!, want!);
+      expect(differenceOf(got!, want!)).toBeUndefined();
     });
 
     it('has the gradient of plain code', () => {
@@ -181,7 +166,7 @@ describe.each([1, 2, 4])('collectives over %i devices, mapped', (devices) => {
         ],
         xs,
       );
-      close(got!, want!);
+      expect(differenceOf(got!, want!)).toBeUndefined();
     });
 
     it('has, differentiated on each device, the gradient of the sum over all of them', () => {
@@ -192,7 +177,7 @@ describe.each([1, 2, 4])('collectives over %i devices, mapped', (devices) => {
         ],
         xs,
       );
-      close(got!, want!);
+      expect(differenceOf(got!, want!)).toBeUndefined();
     });
 
     it.each([0, 2])('nests with other examples, along axis %i, inside and outside', (axis) => {
@@ -213,8 +198,8 @@ describe.each([1, 2, 4])('collectives over %i devices, mapped', (devices) => {
           ),
         ];
       }, batch);
-      close(inside!, want!);
-      close(outside!, want!);
+      expect(differenceOf(inside!, want!)).toBeUndefined();
+      expect(differenceOf(outside!, want!)).toBeUndefined();
     });
 
     /** Axes that the function's result has. */

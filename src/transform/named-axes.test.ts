@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NonetError } from '../core/errors.js';
 import {
-  add,
   allGather,
   allReduceSum,
   allToAll,
@@ -11,7 +10,6 @@ import {
   mul,
   reduceScatterSum,
   reshape,
-  slice,
   square,
   sub,
   sum,
@@ -19,30 +17,14 @@ import {
   tanh,
 } from '../tensor/index.js';
 import { evaluateFunction } from '../tensor/ops/evaluate-graph.js';
-import { firstDifference, valuesOf } from '../tensor/ops/test-support.js';
+import { valuesOf } from '../tensor/ops/test-support.js';
 import { customGradient, recompute } from './custom.js';
 import { grad } from './grad.js';
-import { type VmapOptions, vmap } from './vmap.js';
-
-const axisName = 'devices';
-
-const parts = (x: Tensor): Tensor[] =>
-  Array.from({ length: x.shape[0]! }, (_, i) => reshape(slice(x, { axis: 0, start: i, end: i + 1 }), x.shape.slice(1)));
-
-const total = (xs: readonly Tensor[]): Tensor => xs.reduce((a, b) => add(a, b));
-
-const close = (got: { data: Float64Array; shape: readonly number[] }, want: typeof got): void => {
-  expect(got.shape).toEqual(want.shape);
-  expect(firstDifference(got.data, want.data, 1e-10)).toBeUndefined();
-};
-
-/** What is differentiated: something that no two elements enter alike. */
-const loss = (y: Tensor, weight: number): Tensor => mul(sum(square(sub(y, 0.3))), weight);
+import { axisName, differenceOf, loss, overDevices, parts, total, valuesOfDevices } from './named-axes-test-support.js';
+import { vmap } from './vmap.js';
 
 describe.each([1, 2, 4])('an axis of %i devices', (devices) => {
-  const xs = valuesOf({ shape: [devices, devices, 2 * devices, 3] }, 5);
-  const overDevices = <A extends readonly unknown[], R>(f: (...args: A) => R, options: VmapOptions = {}) =>
-    vmap(f, { ...options, axisName });
+  const xs = valuesOfDevices(devices);
 
   it('has, of what all share, the gradients of the uses on all devices', () => {
     const weight = valuesOf({ shape: [3, 3] }, 9);
@@ -56,7 +38,7 @@ describe.each([1, 2, 4])('an axis of %i devices', (devices) => {
       xs,
       weight,
     );
-    close(got!, want!);
+    expect(differenceOf(got!, want!)).toBeUndefined();
   });
 
   it('is known to backward passes of what all share', () => {
@@ -81,7 +63,7 @@ describe.each([1, 2, 4])('an axis of %i devices', (devices) => {
         xs,
         shared,
       );
-      close(got!, want!);
+      expect(differenceOf(got!, want!)).toBeUndefined();
     });
   });
 
@@ -90,7 +72,7 @@ describe.each([1, 2, 4])('an axis of %i devices', (devices) => {
       (x) => [overDevices((y: Tensor) => allReduceSum(y, axisName), { outAxes: null })(x!), total(parts(x!))],
       xs,
     );
-    close(got!, want!);
+    expect(differenceOf(got!, want!)).toBeUndefined();
   });
 
   it('is told from another one, also of its name', () => {
@@ -106,9 +88,13 @@ describe.each([1, 2, 4])('an axis of %i devices', (devices) => {
       Float64Array.from({ length: pair.data.length }, (_, n) => value(Math.floor(n / 6), Math.floor(n / 2) % 3, n % 2));
     const upTo = (n: number, term: (i: number) => number) =>
       Array.from({ length: n }, (_, i) => term(i)).reduce((a, b) => a + b);
-    close(outer!, { ...pair, data: each((i, j, k) => upTo(devices, (d) => at(d, j, k)) - at(i, j, k)) });
-    close(inner!, { ...pair, data: each((i, j, k) => upTo(3, (r) => at(i, r, k)) - at(i, j, k)) });
-    close(both!, { ...pair, data: each((i, _, k) => upTo(3, (r) => at(i, r, k))) });
+    expect(
+      differenceOf(outer!, { ...pair, data: each((i, j, k) => upTo(devices, (d) => at(d, j, k)) - at(i, j, k)) }),
+    ).toBeUndefined();
+    expect(
+      differenceOf(inner!, { ...pair, data: each((i, j, k) => upTo(3, (r) => at(i, r, k)) - at(i, j, k)) }),
+    ).toBeUndefined();
+    expect(differenceOf(both!, { ...pair, data: each((i, _, k) => upTo(3, (r) => at(i, r, k))) })).toBeUndefined();
   });
 
   it('needs no argument where the number of devices is told', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { compile, type Result } from '../../compile/compile.js';
-import { defaultExecutor } from '../../compile/default-executor.js';
 import { HostArray, hostArray } from '../../compile/host-array.js';
 import { ReferenceExecutor } from '../../compile/reference/executor.js';
 import { nest } from '../../compile/trace.js';
 import { bind, parametersOf } from '../../nn/index.js';
+import { difference, rows, slicedRuns, type Weights } from '../../nn/sliced-loss-test-support.js';
 import { i32, randomArray, randomIntegers, randomParameters, run } from '../../nn/test-support.js';
 import { matmul, mean, mul, reshape, type Tensor, type Tree, tanh, treeLeaves } from '../../tensor/index.js';
-import { grad, valueAndGrad, withSquaredGradients } from '../../transform/index.js';
+import { grad, withSquaredGradients } from '../../transform/index.js';
 import { bitCosts } from '../bit-transformer/tree-head.js';
 import type { OlmaxOptions } from './config.js';
 import { wideTree } from './golden-test-support.js';
@@ -22,13 +22,8 @@ const single = { x: randomArray([batch, length, features], 1, 2), w: randomArray
 const weights = { x: f64(single.x), w: f64(single.w) };
 const targets = randomIntegers([batch, length], 3, 2 ** bits);
 
-type Weights = { x: Tensor; w: Tensor };
-
 /** With all nodes at once. */
 const plain = ({ x, w }: Weights, t: Tensor): Tensor => mul(mean(bitCosts(matmul(tanh(x), w), t, bits)), bits);
-
-const difference = (got: HostArray, wanted: HostArray): number =>
-  Math.max(...Array.from(wanted.data, (x, i) => Math.abs(Number(got.data[i]) - Number(x))));
 
 describe('slicedTreeLoss', () => {
   it.each([undefined, 4, 15])('has the loss of all bits, its gradient and squares, in slices: %s', async (slices) => {
@@ -75,23 +70,13 @@ describe('slicedTreeLoss', () => {
   });
 
   it('never holds all nodes, and gives the same on the native engine', async () => {
-    const [rows, wide] = [2048, 511];
-    const program = (slices: number) => (p: Weights, t: Tensor) =>
-      valueAndGrad((q: Weights) => slicedTreeLoss(q.x, q.w, t, { slices }).loss)(p);
-    const arena = (slices: number) =>
-      compile(program(slices), { executor: defaultExecutor() }).plan(
-        { x: { shape: [rows, 16], dtype: 'f32' }, w: { shape: [16, wide], dtype: 'f32' } },
-        { shape: [rows], dtype: 'i32' },
-      ).arenaBytes;
+    const wide = 511;
+    const lossOf = (p: Weights, t: Tensor, slices: number) => slicedTreeLoss(p.x, p.w, t, { slices }).loss;
+    const { arena, native, reference } = await slicedRuns(lossOf, wide, { weights: single, targets });
     expect(arena(16)).toBeLessThan((rows * wide * 4) / 4);
     expect(arena(1)).toBeGreaterThan(rows * wide * 4);
-    const [got, wanted] = await Promise.all(
-      [defaultExecutor(), new ReferenceExecutor()].map((executor) =>
-        compile(program(4), { executor })(single, targets),
-      ),
-    );
-    expect(got[0].item()).toBeCloseTo(wanted[0].item(), 5);
-    expect(difference(got[1].w, wanted[1].w)).toBeLessThan(1e-5);
+    expect(native[0].item()).toBeCloseTo(reference[0].item(), 5);
+    expect(difference(native[1].w, reference[1].w)).toBeLessThan(1e-5);
   });
 });
 
