@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
@@ -86,9 +87,27 @@ describe('lockRun', () => {
   });
 
   it('gives the run to one of many who take over at once', async () => {
+    for (let round = 0; round < 50; round++) {
+      await leaveLock({ pid: 2 ** 30, since: `round ${round}` });
+      const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(run)));
+      const locks = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      expect(locks).toHaveLength(1);
+      await locks[0]!.release();
+      expect(await readdir(run)).toEqual([]);
+    }
+  });
+
+  it('takes over from a process that was killed while taking over', async () => {
     await leaveLock({ pid: 2 ** 30 });
+    const stale = await readFile(lockPath, 'utf8');
+    const claim = createHash('sha256').update(stale).digest('hex').slice(0, 16);
+    await writeFile(
+      `${lockPath}.claim-${claim}`,
+      JSON.stringify({ pid: 2 ** 30 + 1, host: hostname(), processStart: 'ended' }),
+    );
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(run)));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await readdir(run)).toEqual(['lock']);
   });
 
   it('clears away what a killed trainer left half written', async () => {

@@ -1,9 +1,10 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { NonetError } from '../core/errors.js';
-import { fileError, temporaryName } from '../core/files.js';
-import { checkpointsFolder, LOCK_FILE } from './layout.js';
+import { fileError, temporaryName, writeFileAtomic } from '../core/files.js';
+import { checkpointsFolder, entriesOf, LOCK_FILE } from './layout.js';
 import { removeLeftovers } from './leftovers.js';
 import { processStart } from './process-alive.js';
 
@@ -31,13 +32,14 @@ export interface RunLock {
 export async function lockRun(runFolder: string): Promise<RunLock> {
   const path = join(runFolder, LOCK_FILE);
   const own = `${JSON.stringify(thisProcess())}\n`;
-  // Whoever takes over a stale lock may lose the race for the new one: then that one is looked at, once more.
+  // Whoever finds a lock may find that it is gone by the time it is read: then it is tried once more.
   for (let attempt = 0; !(await createWith(path, own)); attempt++) {
     const found = await textOf(path);
     const holder = parseHolder(found);
     if ((holder && mayBeAlive(holder)) || attempt === 3) throw heldBy(runFolder, path, holder);
-    await removeStale(path, found);
+    if (found !== undefined && (await takeOver(runFolder, path, found, own))) break;
   }
+  await removeClaims(runFolder);
   await removeLeftovers(runFolder);
   await removeLeftovers(checkpointsFolder(runFolder));
   return {
@@ -67,7 +69,7 @@ function mayBeAlive(holder: LockHolder): boolean {
   return holder.host !== hostname() || processStart(holder.pid) === holder.processStart;
 }
 
-/** Creates the file with its contents in one move, so that nobody sees a lock without a holder. */
+/** Creates the file with its contents in one move, so that nobody sees a lock without a holder; false when it is there. */
 async function createWith(path: string, text: string): Promise<boolean> {
   const temporary = temporaryName(path);
   try {
@@ -82,17 +84,36 @@ async function createWith(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** Removes the lock if it still is the stale one: in the meantime another process may have taken the run. */
-async function removeStale(path: string, stale: string): Promise<void> {
-  const aside = temporaryName(path);
-  try {
-    await rename(path, aside);
-    if ((await textOf(aside)) !== stale) await link(aside, path).catch(() => undefined);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw fileError(error, 'remove', path);
-  } finally {
-    await rm(aside, { force: true });
+/**
+ * Replaces a stale lock; false when another process was faster. Only who holds a claim on this very text may replace
+ * it, so that nobody takes away a lock that was taken over in the meantime. A claim is never removed before the text
+ * that it is on is gone: where its holder died, the next one claims the text and that claim together.
+ */
+async function takeOver(runFolder: string, path: string, stale: string, own: string): Promise<boolean> {
+  let claimed = stale;
+  let claim = claimOn(path, claimed);
+  while (!(await createWith(claim, own))) {
+    const found = await textOf(claim);
+    if (found === undefined) return false;
+    const holder = parseHolder(found);
+    if (holder && mayBeAlive(holder)) throw heldBy(runFolder, claim, holder);
+    claimed += found;
+    claim = claimOn(path, claimed);
   }
+  const unchanged = (await textOf(path)) === stale;
+  if (unchanged) await writeFileAtomic(path, own);
+  else await rm(claim, { force: true });
+  return unchanged;
+}
+
+function claimOn(path: string, text: string): string {
+  return `${path}.claim-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+}
+
+/** Clears away the claims on earlier locks: what they are on is gone as soon as the run is held. */
+async function removeClaims(runFolder: string): Promise<void> {
+  const claims = (await entriesOf(runFolder)).filter((entry) => entry.startsWith(`${LOCK_FILE}.claim-`));
+  for (const claim of claims) await rm(join(runFolder, claim), { force: true });
 }
 
 function heldBy(runFolder: string, path: string, holder: LockHolder | undefined): NonetError {
@@ -104,11 +125,11 @@ function heldBy(runFolder: string, path: string, holder: LockHolder | undefined)
   return new NonetError('E_RUN', `${runFolder} is being trained by ${who}: ${advice}`, { folder: runFolder, holder });
 }
 
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '');
+async function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
 }
 
-function parseHolder(text: string): LockHolder | undefined {
+function parseHolder(text = ''): LockHolder | undefined {
   try {
     const holder = JSON.parse(text) as Partial<LockHolder> | null;
     const complete = typeof holder?.pid === 'number' && typeof holder.host === 'string';
