@@ -239,6 +239,7 @@ void testAttention(const KernelTable& table) {
     checkRowAlone(table, random, headDim, 0, 0);
     checkRowAlone(table, random, headDim, 40, 16);
     checkRowAlone(table, random, headDim, 7, 0);
+    checkRowAlone(table, random, headDim, 64, 16);
   }
   testChunks(table, random);
 }

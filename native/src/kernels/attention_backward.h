@@ -78,12 +78,12 @@ static void gradientRows(const BackwardScratch& s, long r0, long height, long j0
 
 // The first `rows` of the packed queries against the key tile at j0, of which keys before `end` are seen by any of them.
 static void backwardTile(const AttentionArgs& a, const BackwardScratch& s, long rows, long j0, long end) {
-  const long padded = paddedHead(a), slot = j0 / kKeyTile % s.tiles * kKeyTile;
-  const long tileLive = minLong(end - j0, kKeyTile), tileQuarters = ceilDiv(tileLive, kQuarterFloats);
+  const long padded = paddedHead(a), slot = tileOf(a, j0) % s.tiles * kKeyTile;
+  const long next = tileEnd(a, j0), tileLive = minLong(end, next) - j0, tileQuarters = ceilDiv(tileLive, kQuarterFloats);
   const float *keysT = s.keysT + slot * a.headDim, *valuesT = s.valuesT + slot * a.headDim;
   for (long r0 = 0, height; r0 < rows; r0 += height) {
     height = rowsTogether(a, s.spans, r0, rows);
-    const long live = minLong(s.spans[r0 + height - 1].to - j0, kKeyTile), hidden = maxLong(s.spans[r0].from - j0, 0);
+    const long live = minLong(s.spans[r0 + height - 1].to, next) - j0, hidden = maxLong(s.spans[r0].from - j0, 0);
     const bool any = hidden < live;
     const long skipped = any ? hidden / kQuarterFloats * kQuarterFloats : 0;
     const long quarters = any ? ceilDiv(live - skipped, kQuarterFloats) : 0;
@@ -140,7 +140,7 @@ static void packBackwardQueries(const AttentionGradientArgs& g, const HeadView& 
 
 // Packs the key tile at j0 and begins its sums.
 static void openKeyTile(const AttentionArgs& a, const HeadView& h, const BackwardScratch& s, long j0) {
-  const long live = minLong(h.liveKeys - j0, kKeyTile), slot = j0 / kKeyTile % s.tiles * kKeyTile, padded = paddedHead(a);
+  const long live = minLong(h.liveKeys, tileEnd(a, j0)) - j0, slot = tileOf(a, j0) % s.tiles * kKeyTile, padded = paddedHead(a);
   const float *k = h.k + j0 * a.kStrides.position, *v = h.v + j0 * a.vStrides.position;
   packKeyTile(k, a.kStrides.position, live, a.headDim, a.scale * kLog2E, s.keysT + slot * a.headDim);
   packKeyTile(v, a.vStrides.position, live, a.headDim, 1.0f, s.valuesT + slot * a.headDim);
@@ -152,7 +152,7 @@ static void openKeyTile(const AttentionArgs& a, const HeadView& h, const Backwar
 // dk and dv of the key tile at j0: its sums, or zeros where no query sees it.
 static void closeKeyTile(const AttentionGradientArgs& g, const BackwardScratch& s, float* dk, float* dv, long j0, bool seen) {
   const AttentionArgs& a = g.forward;
-  const long end = minLong(j0 + kKeyTile, a.keys), slot = j0 / kKeyTile % s.tiles * kKeyTile, padded = paddedHead(a);
+  const long end = minLong(tileEnd(a, j0), a.keys), slot = tileOf(a, j0) % s.tiles * kKeyTile, padded = paddedHead(a);
   for (long j = j0; j < end; j++) {
     float *toK = dk + j * g.dkStrides.position, *toV = dv + j * g.dvStrides.position;
     if (seen) {
@@ -178,14 +178,14 @@ static void backwardHead(const AttentionGradientArgs& g, const BackwardScratch& 
   for (long q0 = 0; q0 < a.queries; q0 += kQueryBlock) {
     const long rows = minLong(a.queries - q0, kQueryBlock);
     packBackwardQueries(g, h, dO, s, q0, rows);
-    const long first = tileBegin(s.spans[0].from), end = s.spans[rows - 1].to;
-    for (; closed < first; closed += kKeyTile) closeKeyTile(g, s, dk, dv, closed, closed < opened);
-    for (opened = maxLong(opened, first); opened < end; opened += kKeyTile) openKeyTile(a, h, s, opened);
-    for (long j0 = first; j0 < end; j0 += kKeyTile) backwardTile(a, s, rows, j0, end);
+    const long first = tileBegin(a, s.spans[0].from), end = s.spans[rows - 1].to;
+    for (; closed < first; closed = tileEnd(a, closed)) closeKeyTile(g, s, dk, dv, closed, closed < opened);
+    for (opened = maxLong(opened, first); opened < end; opened = tileEnd(a, opened)) openKeyTile(a, h, s, opened);
+    for (long j0 = first; j0 < end; j0 = tileEnd(a, j0)) backwardTile(a, s, rows, j0, end);
     for (long r = 0; r < rows; r++)
       storeHeadRow(dq + (q0 + r) * g.dqStrides.position, s.dQueries + r * padded, a.scale, a.headDim);
   }
-  for (; closed < a.keys; closed += kKeyTile) closeKeyTile(g, s, dk, dv, closed, closed < opened);
+  for (; closed < a.keys; closed = tileEnd(a, closed)) closeKeyTile(g, s, dk, dv, closed, closed < opened);
 }
 
 static long attentionBackwardTasks(const AttentionArgs& a) { return a.batch * a.heads; }

@@ -87,7 +87,7 @@ static void softmaxRows(const ForwardScratch& s, long r0, long height, long star
 }
 
 static void packForwardTile(const AttentionArgs& a, const HeadView& h, const ForwardScratch& s, long j0) {
-  const long live = minLong(h.liveKeys - j0, kKeyTile), slot = j0 / kKeyTile % s.tiles, padded = paddedHead(a);
+  const long live = minLong(h.liveKeys, tileEnd(a, j0)) - j0, slot = tileOf(a, j0) % s.tiles, padded = paddedHead(a);
   const float *k = h.k + j0 * a.kStrides.position, *v = h.v + j0 * a.vStrides.position;
   packKeyTile(k, a.kStrides.position, live, a.headDim, a.scale * kLog2E, s.keysT + slot * kKeyTile * a.headDim);
   if (s.values) packHeadRows(v, a.vStrides.position, live, a.headDim, s.values + slot * kKeyTile * padded, padded);
@@ -114,19 +114,20 @@ static void forwardBlock(const AttentionArgs& a, const HeadView& h, const Forwar
   for (long r = 0; r < rows; r++) s.maxima[r] = kNoMaximum;
 
   const long end = s.spans[rows - 1].to;
-  for (long j0 = tileBegin(s.spans[0].from); j0 < end; j0 += kKeyTile) {
-    if (rows == 1) fetchTile(a, h, j0 + kKeyTile, end);
+  for (long j0 = tileBegin(a, s.spans[0].from), next; j0 < end; j0 = next) {
+    next = tileEnd(a, j0);
+    if (rows == 1) fetchTile(a, h, next, end);
     if (j0 >= *packed) {
       packForwardTile(a, h, s, j0);
-      *packed = j0 + kKeyTile;
+      *packed = next;
     }
-    const long slot = j0 / kKeyTile % s.tiles;
+    const long slot = tileOf(a, j0) % s.tiles;
     const float* keysT = s.keysT + slot * kKeyTile * a.headDim;
     const float* values = inPlace ? h.v + j0 * a.vStrides.position : s.values + slot * kKeyTile * padded;
     const long valueStride = inPlace ? a.vStrides.position : padded;
     for (long r0 = 0, height; r0 < rows; r0 += height) {
       height = rowsTogether(a, s.spans, r0, rows);
-      const long live = minLong(s.spans[r0 + height - 1].to - j0, kKeyTile);
+      const long live = minLong(s.spans[r0 + height - 1].to, next) - j0;
       const long hidden = maxLong(s.spans[r0].from - j0, 0);
       if (live <= hidden) continue;
       const long skipped = hidden / kQuarterFloats * kQuarterFloats;

@@ -1,6 +1,6 @@
 // What attention forward and backward share: block sizes, the softmax's exponential, packed operands, products of
 // tiles. Works on one (batch, head) at a time: query blocks of kQueryBlock rows against key tiles of kKeyTile keys that
-// start at multiples of it, so that what a row computes does not depend on how queries are split.
+// start at fixed places, so that what a row computes does not depend on how queries are split.
 //
 // Scores are kept in base 2: keys are multiplied by scale * log2(e) when packed for them, and exp becomes exp2.
 // Query-side rows (Q, dO) are packed as [headDim / 64][kQueryBlock][64], so that they serve as left operand of scores
@@ -80,11 +80,21 @@ NONET_INLINE long rowsTogether(const AttentionArgs& a, const KeySpan* spans, lon
   while (spans[r0 + count].from == spans[r0].from) count++;
   return count;
 }
-NONET_INLINE long tileBegin(long key) { return key / kKeyTile * kKeyTile; }
+// Tiles are counted from keys before the first one, so that chunks whose length is a multiple of theirs begin to see with a
+// tile: else every row would go through one tile more for a few keys. The first tile is so much shorter: by whole quarters,
+// so that no part of it reaches into the next one.
+NONET_INLINE long tileShift(const AttentionArgs& a) {
+  return a.chunk > 0 && a.chunk % kKeyTile == 0 ? a.overlap % kKeyTile / kQuarterFloats * kQuarterFloats : 0;
+}
+NONET_INLINE long tileOf(const AttentionArgs& a, long key) { return (key + tileShift(a)) / kKeyTile; }
+NONET_INLINE long tileBegin(const AttentionArgs& a, long key) {
+  return maxLong(tileOf(a, key) * kKeyTile - tileShift(a), 0);
+}
+NONET_INLINE long tileEnd(const AttentionArgs& a, long key) { return (tileOf(a, key) + 1) * kKeyTile - tileShift(a); }
 
 // Key tiles that a block of queries looks at, at most. Packed tiles are kept in a ring of so many: tile t in slot t mod it.
 NONET_INLINE long tilesOfBlock(const AttentionArgs& a) {
-  const long all = ceilDiv(a.keys, kKeyTile);
+  const long all = ceilDiv(a.keys + tileShift(a), kKeyTile);
   if (a.chunk == 0) return all;
   return minLong(ceilDiv(2 * (a.chunk + a.overlap) + kQueryBlock, kKeyTile) + 1, all);
 }
