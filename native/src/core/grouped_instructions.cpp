@@ -118,6 +118,14 @@ class Grouped : public Instruction {
         tasks.push_back({args, i, std::min(args.m, i + taskRows), j, std::min(args.n, j + taskColumns)});
   }
 
+  // Lets each product fetch the matrix of the one behind it.
+  static void lookAhead(std::vector<Task>& tasks) {
+    for (size_t i = 0; i + 1 < tasks.size(); i++) {
+      const Task& next = tasks[i + 1];
+      tasks[i].args.nextB = next.args.b + next.columnBegin * (next.args.transB ? next.args.ldb : 1);
+    }
+  }
+
   // Runs the product of every group, which argsOfGroup(g, group) describes. Returns how many rows are in groups.
   template <class F> long runGroups(const Execution& execution, const Operand& sizes, F&& argsOfGroup) const {
     const std::vector<Group> list = groupsOf(execution, sizes);
@@ -127,6 +135,7 @@ class Grouped : public Instruction {
       const Group& group = list[(size_t)g];
       addTasks(tasks, argsOfGroup(g, group), (double)group.rows() / (double)std::max<long>(1, used));
     }
+    lookAhead(tasks);
     runTasks(execution, tasks);
     return used;
   }

@@ -37,6 +37,38 @@ NONET_INLINE void runTile(const TileKernels& kernels, long rows, long columns, T
     for (long j = 0; j < columns; j++) c[i * ldc + j] = add ? c[i * ldc + j] + buffer[i * kPanel + j] : buffer[i * kPanel + j];
 }
 
+// What is packed of B after the block at hand, in stretches of a row that tiles fetch while they compute: with few rows
+// of A for each block, B comes from memory no slower than it is used.
+struct ComingB {
+  const float* at;
+  long ldb, rows, length, stretch, part;
+  const float* next(const float* otherwise) {
+    if (rows <= 0) return otherwise;
+    const float* from = at + part;
+    part += stretch;
+    if (part >= length) {
+      part = 0;
+      at += ldb;
+      rows--;
+    }
+    return from;
+  }
+};
+constexpr long kFewRowsOfA = 256;  // above, packing is a few percent
+
+NONET_INLINE ComingB comingB(const GemmArgs& g, long rows, long colBegin, long colEnd, long j0, long k0) {
+  const long kc = kBlock(g.k), strip = stripColumns(kc);
+  if (g.packedB || rows > kFewRowsOfA) return {};
+  const float* b = g.b;
+  if (k0 + kc < g.k) k0 += kc;
+  else if (j0 + strip < colEnd) j0 += strip, k0 = 0;
+  else if (g.nextB) b = g.nextB, j0 = k0 = 0;
+  else return {};
+  const long width = minLong(colEnd - (b == g.b ? j0 : colBegin), strip), depth = minLong(g.k - k0, kc);
+  if (g.transB) return {b + j0 * g.ldb + k0, g.ldb, width, depth, depth, 0};
+  return {b + k0 * g.ldb + j0, g.ldb, depth, width, depth, 0};
+}
+
 // A by rows: a block of B stays in L2 (packed here unless it comes packed), one packed panel of A at a time in L1.
 static void gemmByRows(const GemmArgs& g, long rowBegin, long rowEnd, long colBegin, long colEnd, float* scratch) {
   const long kc = kBlock(g.k);
@@ -49,6 +81,7 @@ static void gemmByRows(const GemmArgs& g, long rowBegin, long rowEnd, long colBe
       const long depth = minLong(g.k - k0, kc);
       const float* b = g.packedB ? g.packedB + packedOffset(g.n, k0, depth, j0 / kPanel) : blockB;
       if (!g.packedB) packPanelsB(g.b, g.ldb, g.transB, k0, depth, j0, width, blockB);
+      ComingB coming = comingB(g, rowEnd - rowBegin, colBegin, colEnd, j0, k0);
       for (long i = rowBegin; i < rowEnd; i += kTileRows) {
         const long rows = minLong(rowEnd - i, kTileRows);
         const float* a = g.a + i * g.lda + k0;
@@ -60,10 +93,11 @@ static void gemmByRows(const GemmArgs& g, long rowBegin, long rowEnd, long colBe
         t.bStride = kPanel;
         t.add = k0 > 0 || g.accumulate;
         for (long j = 0; j < width; j += kPanel) {
-          const long row = j / kPanel * 2;  // each tile fetches two rows of the next panel of A
+          // Each tile fetches two rows of the next panel of A, or of what comes of B.
+          const long row = j / kPanel * 2;
           const bool more = row < kTileRows && i + kTileRows < rowEnd;
-          t.ahead0 = more ? a + (kTileRows + row) * g.lda : panelA;
-          t.ahead1 = more ? t.ahead0 + g.lda : panelA;
+          t.ahead0 = more ? a + (kTileRows + row) * g.lda : coming.next(panelA);
+          t.ahead1 = more ? t.ahead0 + g.lda : coming.next(panelA);
           t.b = b + j * depth;
           runTile(kChunkedTiles, rows, width - j, t, g.c + i * g.ldc + j0 + j, g.ldc);
         }

@@ -28,6 +28,9 @@ struct GemmArgs {
   float* c;              // [m, n]
   long ldc;
   bool accumulate;
+  // B of the call after this one, of the same shape, from its first column on; or null. It is fetched meanwhile where there
+  // are so few rows that reading B takes a part of the time.
+  const float* nextB;
 };
 
 // Softmax attention of one tensor of queries on one of keys and values, [batch, position, head, headDim] by strides.
