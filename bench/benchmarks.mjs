@@ -42,6 +42,10 @@ export const benchmarks = {
   },
   decode: { summary: 'generation with a key/value cache, positions/s', threads: 1, seconds: 40 },
   act: { summary: 'decoding of positions that halt at half the layers, over full depth', threads: 1, seconds: 60 },
+  halting: {
+    summary: 'a training with halting beside one without: bits per byte, depth, depth and surprise',
+    ...{ threads: 2, seconds: 0, apart: true },
+  },
   rings: { summary: 'decoding of olmax far into a text over that near its start', threads: 1, seconds: 20 },
   moe: { summary: 'a mixture of 64 experts over one of 4 and over a dense layer', threads: 1, seconds: 15 },
   large: { summary: 'a 40-layer model: trains, is killed, resumes, decodes; memory', threads: 2, seconds: 20 },

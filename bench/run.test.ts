@@ -145,7 +145,15 @@ describe('npm run bench', () => {
     120_000,
   );
 
-  it.skipIf(reason).each(['quality', 'variants', 'claims'])(
+  it.skipIf(reason)('sets a training with halting beside one without', () => {
+    const { rows } = reportOf('halting', { args: ['--data', textFile()], said: /^2 trainings.*\[2\/2\] halting/s });
+    const figure = (metric: string) => rows.find((row) => row.case === 'halting' && row.metric === metric)!.nonet;
+    expect(figure('bits over those without')).toBeGreaterThan(0);
+    expect(figure('mean depth over the layers')).toBeLessThanOrEqual(1);
+    expect(Math.abs(figure('rank correlation of surprise and depth'))).toBeLessThanOrEqual(1);
+  });
+
+  it.skipIf(reason).each(['quality', 'variants', 'claims', 'halting'])(
     'skips the %s of a text that is not there, with a word',
     (name) => {
       const file = join(folder, 'skipped.json');

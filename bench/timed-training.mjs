@@ -53,10 +53,10 @@ export const createTrainings = (planned, { quick }, say = (text) => process.stde
   const time = quick ? 'a few steps each' : `about ${Math.ceil(total / 60)} min in all`;
   say(`${planned.length} trainings, ${time}; each takes some seconds beside its steps\n`);
   let done = 0;
-  return async (name, config) => {
+  return async (name, config, options = {}) => {
     const seconds = planned[done];
     done++;
     say(`[${done}/${planned.length}] ${name}${quick ? '' : `, ${Math.round(seconds)} s`}\n`);
-    return train(config, { stream: process.stderr });
+    return train(config, { ...options, stream: process.stderr });
   };
 };
