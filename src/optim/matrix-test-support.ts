@@ -1,4 +1,4 @@
-/** Matrices in plain float64, for the tests of optimizers that multiply them. */
+/** Matrices, and tensors as lists of numbers, in plain float64: for the tests of optimizers that multiply them. */
 
 export type Matrix = number[][];
 
@@ -9,6 +9,39 @@ export const product = (a: Matrix, b: Matrix): Matrix =>
   a.map((row) => b[0]!.map((_, j) => row.reduce((total, x, k) => total + x * b[k]![j]!, 0)));
 
 export const turned = (a: Matrix): Matrix => a[0]!.map((_, j) => a.map((row) => row[j]!));
+
+/** Where a number of a tensor stands along an axis. */
+const coordinate = (at: number, shape: readonly number[], axis: number): number =>
+  Math.floor(at / shape.slice(axis + 1).reduce((stride, size) => stride * size, 1)) % shape[axis]!;
+
+/** A row for each place along an axis, of all numbers there. */
+export const alongRows = (values: readonly number[], shape: readonly number[], axis: number): Matrix =>
+  Array.from({ length: shape[axis]! }, (_, i) => values.filter((_, at) => coordinate(at, shape, axis) === i));
+
+/** The matrix times a tensor along one of its axes. */
+export const timesAlong = (
+  matrix: Matrix,
+  values: readonly number[],
+  shape: readonly number[],
+  axis: number,
+): number[] => {
+  const rows = product(matrix, alongRows(values, shape, axis)).map((row) => row[Symbol.iterator]());
+  return values.map((_, at) => rows[coordinate(at, shape, axis)]!.next().value as number);
+};
+
+/** Blocks of at most `size` along each axis: their shapes, and where in the tensor their numbers stand. */
+export const plainBlocks = (shape: readonly number[], size: number): { shape: number[]; places: number[] }[] => {
+  const blocks = new Map<string, number[]>();
+  const count = shape.reduce((total, length) => total * length, 1);
+  for (let at = 0; at < count; at++) {
+    const key = shape.map((_, axis) => Math.floor(coordinate(at, shape, axis) / size)).join();
+    blocks.set(key, [...(blocks.get(key) ?? []), at]);
+  }
+  return [...blocks.values()].map((places) => ({
+    shape: shape.map((_, axis) => new Set(places.map((at) => coordinate(at, shape, axis))).size),
+    places,
+  }));
+};
 
 /** Eigenvalues and, in columns, eigenvectors of a symmetric matrix, by Jacobi's rotations. */
 export const eigen = (matrix: Matrix): { values: number[]; vectors: Matrix } => {

@@ -5,9 +5,18 @@ import { hostArray } from '../compile/host-array.js';
 import { randomArray, run } from '../nn/test-support.js';
 import { matmul, mul, type Tensor } from '../tensor/index.js';
 import { inverseRoot } from './inverse-root.js';
-import { eigen, type Matrix, product, rowsOf, turned } from './matrix-test-support.js';
+import {
+  alongRows,
+  eigen,
+  type Matrix,
+  plainBlocks,
+  product,
+  rowsOf,
+  timesAlong,
+  turned,
+} from './matrix-test-support.js';
 import { type ShampooSettings, shampoo } from './shampoo.js';
-import { type Plain, tenUpdatesEach, worst } from './test-support.js';
+import { type Plain, tenUpdatesEach, withKernel, worst } from './test-support.js';
 
 const norm = (values: readonly number[]): number => Math.hypot(...values);
 
@@ -19,12 +28,9 @@ const plainRoot = (matrix: Matrix, p: number): Matrix => {
   return product(scaled, turned(vectors));
 };
 
-const ranges = (size: number, block: number): [number, number][] =>
-  Array.from({ length: Math.ceil(size / block) }, (_, i) => [i * block, Math.min(size, (i + 1) * block)]);
-
 const [beta1, beta2, epsilon] = [0.9, 0.95, 1e-8];
 
-/** Matrices of two axes, block by block. */
+/** Block by block, along each axis of it. */
 const plainShampoo =
   (
     settings: Required<
@@ -46,32 +52,25 @@ const plainShampoo =
     const step = t - 1;
     const next: Record<string, number[]> = {};
     let direction = adam;
-    if (shape.length === 2 && Math.max(...shape) <= settings.skipAbove) {
-      const g = rowsOf(gradient, shape[1]!);
-      const shaped = g.map((row) => [...row]);
-      let block = 0;
-      for (const [top, bottom] of ranges(shape[0]!, settings.blockSize)) {
-        for (const [left, right] of ranges(shape[1]!, settings.blockSize)) {
-          const own = g.slice(top, bottom).map((row) => row.slice(left, right));
-          const roots = [own, turned(own)].map((rows, axis) => {
-            const [s, r] = [`statistics${block}x${axis}`, `root${block}x${axis}`];
-            const squares = product(rows, turned(rows)).flat();
-            const isNew = step % settings.statisticsEvery === 0;
-            const now = isNew ? kept[s]!.map((x, i) => beta2 * x + (1 - beta2) * squares[i]!) : kept[s]!;
-            // Stored in f32, whose rounding shows in the roots of small eigenvalues.
-            next[s] = now.map(Math.fround);
-            const isDue =
-              step >= settings.startStep && (step % settings.rootsEvery === 0 || step === settings.startStep);
-            next[r] = isDue ? plainRoot(rowsOf(now, rows.length), 4).flat() : kept[r]!;
-            return rowsOf(next[r], rows.length);
-          });
-          const part = product(product(roots[0]!, own), roots[1]!);
-          part.forEach((row, i) => row.forEach((x, j) => (shaped[top + i]![left + j] = x)));
-          block++;
-        }
-      }
-      const flat = shaped.flat();
-      if (step >= settings.startStep) direction = flat.map((x) => (x * norm(adam)) / norm(flat));
+    if (shape.length >= 2 && Math.max(...shape) <= settings.skipAbove) {
+      const shaped = [...gradient];
+      plainBlocks(shape, settings.blockSize).forEach((block, b) => {
+        const own = block.places.map((at) => gradient[at]!);
+        const part = block.shape.reduce((values, _, axis) => {
+          const [s, r] = [`statistics${b}x${axis}`, `root${b}x${axis}`];
+          const rows = alongRows(own, block.shape, axis);
+          const squares = product(rows, turned(rows)).flat();
+          const isNew = step % settings.statisticsEvery === 0;
+          const now = isNew ? kept[s]!.map((x, i) => beta2 * x + (1 - beta2) * squares[i]!) : kept[s]!;
+          // Stored in f32, whose rounding shows in the roots of small eigenvalues.
+          next[s] = now.map(Math.fround);
+          const isDue = step >= settings.startStep && (step % settings.rootsEvery === 0 || step === settings.startStep);
+          next[r] = isDue ? plainRoot(rowsOf(now, rows.length), 2 * shape.length).flat() : kept[r]!;
+          return timesAlong(rowsOf(next[r], rows.length), values, block.shape, axis);
+        }, own);
+        block.places.forEach((at, i) => (shaped[at] = part[i]!));
+      });
+      if (step >= settings.startStep) direction = shaped.map((x) => (x * norm(adam)) / norm(shaped));
     }
     const first = kept.first!.map((m, i) => beta1 * m + (1 - beta1) * direction[i]!);
     const decayed = name === 'vector' ? 0 : 0.1;
@@ -88,7 +87,7 @@ describe('shampoo', () => {
     { blockSize: 3, skipAbove: 4, statisticsEvery: 3, rootsEvery: 4, startStep: 2 },
   ])('follows the plain float64 algorithm for ten steps: %o', async (settings) => {
     const optimizer = shampoo({ ...settings, betas: [beta1, beta2], epsilon, weightDecay: 0.1 });
-    const differences = await tenUpdatesEach(optimizer, plainShampoo(settings));
+    const differences = await tenUpdatesEach(optimizer, plainShampoo(settings), withKernel);
     expect(worst(differences).error).toBeLessThan(1e-4);
   });
 

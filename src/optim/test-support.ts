@@ -22,19 +22,22 @@ const start: Record<string, HostArray> = {
   vector: randomArray([3], 4),
 };
 
+/** And one of three axes, for optimizers that look at axes. */
+export const withKernel: Record<string, HostArray> = { ...start, kernel: randomArray([3, 2, 4], 5) };
+
 /** Gradients of very unlike sizes, of which the vector's are tiny. */
-const gradientsAt = (t: number): Record<string, HostArray> =>
+const gradientsAt = (t: number, of: Record<string, HostArray>): Record<string, HostArray> =>
   Object.fromEntries(
-    Object.entries(start).map(([name, { shape }], i) => [
+    Object.entries(of).map(([name, { shape }], i) => [
       name,
-      randomArray(shape, 10 * t + i, [1, 0.1, 10, 1e-4][i]! * (1 + (t % 3))),
+      randomArray(shape, 10 * t + i, [1, 0.1, 10, 1e-4, 0.5][i]! * (1 + (t % 3))),
     ]),
   );
 
 /** Squared gradients of examples, for optimizers that take them: not those of the gradients. */
-const squaresAt = (t: number): Record<string, HostArray> =>
+const squaresAt = (t: number, of: Record<string, HostArray>): Record<string, HostArray> =>
   Object.fromEntries(
-    Object.entries(gradientsAt(t + 100)).map(([name, { data, shape }]) => [
+    Object.entries(gradientsAt(t + 100, of)).map(([name, { data, shape }]) => [
       name,
       f32(
         Array.from(data, (x) => Math.fround(Number(x) ** 2)),
@@ -61,12 +64,13 @@ export const tenUpdates = async (
     gradients: Map<string, number[]>,
     at: { squares: Map<string, number[]>; lr: number; t: number },
   ) => Map<string, Plain>,
+  first: Record<string, HostArray> = start,
 ): Promise<Difference[]> => {
-  const types = optimizerStateTypes(optimizer, start);
+  const types = optimizerStateTypes(optimizer, first);
   const zeros = mapLeaves(types, ({ shape }) => f32(new Array<number>(elementCount(shape)).fill(0), shape));
-  let trees = { parameters: start as Tree<HostArray>, state: zeros };
+  let trees = { parameters: first as Tree<HostArray>, state: zeros };
   let values = new Map(
-    Object.entries(start).map(([name, { data, shape, dtype }]) => {
+    Object.entries(first).map(([name, { data, shape, dtype }]) => {
       const kept = Object.entries(optimizer.keeps(name, { shape, dtype })).map(
         ([key, type]) => [key, new Array<number>(elementCount(type.shape)).fill(0)] as const,
       );
@@ -76,8 +80,8 @@ export const tenUpdates = async (
   const differences: Difference[] = [];
   for (let t = 1; t <= 10; t++) {
     const lr = 0.01 * t;
-    const gradients = gradientsAt(t);
-    const squares = squaresAt(t);
+    const gradients = gradientsAt(t, first);
+    const squares = squaresAt(t, first);
     const next = await run(
       (
         given: Record<'parameters' | 'gradients' | 'squares', Tree<Tensor>> & { state: Record<string, Tree<Tensor>> },
@@ -103,7 +107,7 @@ export const tenUpdates = async (
 };
 
 /** `tenUpdates` for an optimizer whose tensors do not know of each other. */
-export const tenUpdatesEach = (optimizer: Optimizer, plain: PlainUpdate): Promise<Difference[]> =>
+export const tenUpdatesEach = (optimizer: Optimizer, plain: PlainUpdate, first = start): Promise<Difference[]> =>
   tenUpdates(
     optimizer,
     (tensors, gradients, { squares, ...at }) =>
@@ -112,13 +116,14 @@ export const tenUpdatesEach = (optimizer: Optimizer, plain: PlainUpdate): Promis
           name,
           plain(values, {
             name,
-            shape: start[name]!.shape,
+            shape: first[name]!.shape,
             gradient: gradients.get(name)!,
             squares: squares.get(name)!,
             ...at,
           }),
         ]),
       ),
+    first,
   );
 
 const numbersOf = (arrays: Record<string, HostArray>): Map<string, number[]> =>
