@@ -16,10 +16,9 @@ export const benchmarks = {
     summary: 'norms, softmax, GELU, cross entropy, AdamW, in cache and streaming: ns per element',
     ...{ threads: 1, seconds: 4 },
   },
-  attention: { summary: 'causal attention, forward and backward, GFLOP/s', threads: 1, seconds: 8 },
-  band: {
-    summary: 'causal attention in chunks: growth of time and memory, speed beside full attention',
-    ...{ threads: 1, seconds: 4 },
+  attention: {
+    summary: 'causal attention, forward and backward, GFLOP/s; in chunks: growth of time and memory, speed beside full',
+    ...{ threads: 1, seconds: 8 },
   },
   train: { summary: 'whole training steps of four transformers, positions/s', threads: 1, seconds: 80 },
   threads: {
@@ -41,10 +40,10 @@ export const benchmarks = {
     ...{ threads: 2, seconds: 60, apart: true, markdown: true },
   },
   decode: { summary: 'generation with a key/value cache, positions/s', threads: 1, seconds: 40 },
-  act: { summary: 'decoding of positions that halt at half the layers, over full depth', threads: 1, seconds: 60 },
-  halting: {
-    summary: 'a training with halting beside one without: bits per byte, depth, depth and surprise',
-    ...{ threads: 2, seconds: 0, apart: true },
+  act: {
+    summary:
+      'decoding of positions that halt at half the layers, over full depth; a training with halting and one without',
+    ...{ threads: 1, seconds: 60 },
   },
   rings: { summary: 'decoding of olmax far into a text over that near its start', threads: 1, seconds: 20 },
   moe: { summary: 'a mixture of 64 experts over one of 4 and over a dense layer', threads: 1, seconds: 15 },

@@ -1,5 +1,6 @@
 import { hostArray } from '../../dist/compile/host-array.js';
 import { createGenerator } from '../../dist/generate/index.js';
+import { measureTraining } from '../act-halting.mjs';
 import { initialState, modelSize, newModel } from '../models.mjs';
 
 /** A bias at which a position never halts, or always does. */
@@ -7,7 +8,8 @@ const [never, always] = [-30, 30];
 
 /**
  * Decoding with adaptive computation time: positions that halt at half the layers, beside the same model running through all
- * of them and beside the model without halting. Whole generations, so embedding, head and sampling are in the times.
+ * of them and beside the model without halting. Whole generations, so embedding, head and sampling are in the times. Then
+ * what halting makes of a training.
  */
 export const measure = async (bench, report) => {
   const size = { ...modelSize(bench.quick), layers: bench.quick ? 4 : 8 };
@@ -46,6 +48,7 @@ export const measure = async (bench, report) => {
     add(`full depth: ${sizes}`, 'speed', 'positions/s', (batch * count) / secondsOf('full'), 'more');
   }
   for (const one of [state, half, full, mixed]) one.free();
+  await measureTraining(bench, report);
 };
 
 /** First values, and units by block that do not wait for training; those that are not named never halt. */

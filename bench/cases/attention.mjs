@@ -1,3 +1,4 @@
+import { measureBand } from '../attention-band.mjs';
 import { backwardRunner, forwardRunner } from '../attention-runs.mjs';
 import { newestTorch, torch } from '../peers/python.mjs';
 
@@ -27,6 +28,7 @@ export const measure = async (bench, report) => {
     }
   }
   report.note('The newest PyTorch uses its fused attention.');
+  await measureBand(bench, report);
 };
 
 const measureDirection = async (bench, report, { field, size, direction, products }) => {

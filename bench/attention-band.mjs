@@ -1,6 +1,6 @@
-import { attentionGradientOp, attentionOp } from '../../dist/tensor/index.js';
-import { attributesOf, backwardRunner, forwardRunner } from '../attention-runs.mjs';
-import { slope } from '../slope.mjs';
+import { attentionGradientOp, attentionOp } from '../dist/tensor/index.js';
+import { attributesOf, backwardRunner, forwardRunner } from './attention-runs.mjs';
+import { slope } from './slope.mjs';
 
 const band = { chunkSize: 128, overlap: 16 };
 const sizes = { batch: 1, heads: 4, headDim: 32 };
@@ -17,7 +17,7 @@ const directions = {
  * Causal attention in chunks of 128 positions that see 16 more: how time and memory grow with the length, and what is left of
  * the speed and of the time of full attention. FLOPs are those of the pairs that see each other.
  */
-export const measure = async (bench, report) => {
+export const measureBand = async (bench, report) => {
   const [all, one] = bench.quick ? [[256, 512], 256] : [lengths, compared];
   for (const direction of Object.keys(directions)) {
     const points = [];

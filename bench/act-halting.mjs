@@ -1,16 +1,16 @@
-import { checkConfig } from '../../dist/train/config.js';
-import { depthCorrelations } from '../depths.mjs';
-import { createTrainings, splitText, textOf } from '../timed-training.mjs';
+import { checkConfig } from '../dist/train/config.js';
+import { depthCorrelations } from './depths.mjs';
+import { createTrainings, splitText, textOf } from './timed-training.mjs';
 
 const shape = { preset: 'nano', contextLength: 128, layers: 4 };
 /** Few steps want positions to pay early, long runs a larger focus: docs/log.md has what others come to. */
 const pondering = { ponderFocus: 3, ponderWeight: 0.012 };
 const steps = 700;
-/** Of one training on two AVX2 threads; only for the time that is told at the start. */
-const usualSeconds = 70;
+/** Of one training on an AVX2 thread; only for the time that is told at the start. */
+const usualSeconds = 130;
 
 /** What halting costs and leaves out after the same steps on the same text, and whether depth follows surprise. */
-export const measure = async (bench, report) => {
+export const measureTraining = async (bench, report) => {
   const text = textOf(bench, report);
   if (!text) return;
   const data = splitText(text, bench);
