@@ -55,6 +55,13 @@ export const olmaxCases: readonly BadInput[] = [
     'model: { autoregressive: maybe }\n',
     /autoregressive: is "maybe", expected true or false/,
   ),
+  olmax('with an unknown optimizer', 'optimizer: { type: adagrad }\n', /type: is "adagrad", expected one of adamw, /),
+  olmax(
+    'of a length that its mixer does not divide',
+    'dims: { sequence: 4100 }\n',
+    /a\.yaml does not become [^]*contextLength 4100 .*spatialMixingKernel 512/,
+  ),
+  olmax('without a block', 'dims: { depth: 0 }\n', /a\.yaml does not become [^]*model\.depth: is 0/),
   {
     name: 'an Olmax file of another kind',
     argv: from('text.txt'),
