@@ -15,7 +15,7 @@ import { type BatchSource, prefetchedBatches } from './batch-source.js';
 import { openBoard } from './board.js';
 import type { RunConfig } from './config.js';
 import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
-import { batchersOf, batchOptions, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
+import { batchersOf, batchOptions, modelWarnings, openRunData, requireWindows, withEpochs } from './data.js';
 import { initialState, startingWeights } from './initial-state.js';
 import { Loop } from './loop.js';
 import { measuredPeak } from './machine.js';
@@ -77,7 +77,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const plan = stepPlan(model, start.config);
   requireFits(plan);
   const { dataset, prepared } = await openRunData(start.config);
-  for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
+  for (const warning of [...modelWarnings(model, start.config), ...prepared.warnings]) warn(warning);
   // Data that cannot be trained on or scored is better known now than after the last step.
   requireWindows(model, start.config, dataset);
   const batcherOf = batchersOf(model, start.config, dataset);

@@ -34,7 +34,12 @@ export const settingCases: readonly BadInput[] = [
   setting('extra steps without epochs', 'train.extraSteps=3', /train\.extraSteps: .*give train\.epochs/),
   setting('epochs and minutes', 'train.epochs=1 train.minutes=1', /train\.epochs: .*train\.minutes/),
   setting('a clip of nothing', 'train.clipKind=weight train.clipRatio=0', /train\.clipRatio: is 0/),
-  setting('one beta of tgAdam', 'train.optimizer=tgAdam train.tgBetas=[0.9]', /train\.tgBetas/),
+  setting('one beta of tgAdam', 'train.optimizer=tgAdam train.tgBetas=[0.9]', /list of 3 values, each number/),
+  setting(
+    'a beta of 1',
+    'train.optimizer=tgAdam train.tgBetas=[0.9,0.9,1]',
+    /train\.tgBetas\[2\]: is 1, expected number from 0 and below 1/,
+  ),
   setting('an adapter without a model', 'adapter.rank=4', /adapter: .*init\.from/),
 ];
 
