@@ -115,6 +115,17 @@ describe('train', () => {
     expect(run).toMatchObject({ name: 'tiny', step: 2, steps: 2, validation: expect.any(Number), holder: null });
   });
 
+  it('tells the accuracy of models that have one while it runs, and the medians at its end', async () => {
+    const sizes = 'features: 8, pointwiseFeatures: 8, innerBottleneckFeatures: 8, spatialMixingKernel: 4, depth: 1';
+    const model = `{ family: olmax, contextLength: 16, ${sizes} }`;
+    const train = '{ steps: 2, batchSize: 2, warmupSteps: 1 }';
+    await writeFile('bytes.yaml', `data: { path: text.txt }\nmodel: ${model}\ntrain: ${train}\n`);
+    const { err, out, code } = await runInMemory(['train', 'bytes.yaml']);
+    expect(code, err).toBe(0);
+    expect(err).toMatch(/bits\/byte {2}\d+\.\d% right/);
+    expect(out).toMatch(/^ *usual steps +median loss \d\.\d+ over 2 steps; .* a day; .* parameter bytes a day$/m);
+  });
+
   it('gives programs its result', async () => {
     const argv = ['train', 'recipe.yaml', '--json', 'run.name=json', ...tinySettings];
     expect(JSON.parse((await runInMemory(argv)).out)).toMatchObject({ steps: 2, interrupted: false });

@@ -30,6 +30,7 @@ import { createScorer, type Score } from './score.js';
 import { withStepsFor } from './speed-probe.js';
 import { createStepper } from './stepper.js';
 import type { TrainOptions } from './trainer.js';
+import type { TrendFigures } from './trend.js';
 
 export interface TrainResult {
   readonly runFolder: string;
@@ -49,6 +50,8 @@ export interface TrainResult {
   readonly dataWaitSeconds: number;
   /** Steps of this call by the kind of their batches, with `train.compression`. */
   readonly batchKinds?: Readonly<Record<BatchKind, number>>;
+  /** Medians over the last steps, those of sessions before included. */
+  readonly trend: TrendFigures;
   readonly parameters: number;
   /** Whether `generate` works with the model: its patches make whole bytes. */
   readonly writesBytes: boolean;
@@ -184,6 +187,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       batchBytes: loop.batchBytes,
       dataWaitSeconds: loop.dataWaitSeconds,
       ...(config.train.compression && { batchKinds: loop.kinds }),
+      trend: loop.trend.figures(),
       parameters: parameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),

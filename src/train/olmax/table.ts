@@ -111,7 +111,7 @@ const optimizer: readonly OlmaxKey[] = [
     key: 'optimizer.weightDecay',
     also: ['decay'],
     ...{ kind: 'number', to: 'train.weightDecay', standard: 0.01 },
-    note: 'of all matrices; Olmax in fact decays the embeddings alone, see train.decayNames',
+    note: 'of all matrices; Olmax in fact decays the embeddings alone: train.decayNames [embedding, projection]',
   },
   { key: 'optimizer.decayNames', kind: 'list', to: 'train.decayNames', note: 'parts of paths of parameters here' },
   {
