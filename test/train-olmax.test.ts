@@ -81,7 +81,11 @@ describe('the family olmax', () => {
     [{ model: { ...model, layers: 3 } }, /model\.layers: does not go with the other keys here/],
     [{ model: { ...model, featurs: 3 } }, /did you mean model\.features/],
     [{ model: { ...model, family: 'olmx' } }, /"bit-transformer" or "olmax"/],
-    [{ model: { ...model, contextLength: 36 } }, /no multiple of spatialMixingKernel 8; take one that is, such as 9/],
+    [
+      { model: { ...model, contextLength: 60 } },
+      /no multiple of spatialMixingKernel 8; set spatialMixingKernel to 6, or contextLength to 56 or 64$/,
+    ],
+    [{ model: { ...model, contextLength: 1 } }, /no multiple of spatialMixingKernel 8; set contextLength to 8$/],
     [{ model: { ...model, contextLength: 25, mixing: 'none', devices: 2 } }, /no multiple of devices 2/],
     [{ model: { ...model, mixing: 'attention', heads: 3 } }, /over 3 heads/],
     [{ model: { ...model, head: 'tree', zLoss: 0.1 } }, /zLoss 0\.1 is of softmax, .*; leave it out/],

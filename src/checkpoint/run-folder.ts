@@ -1,7 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { NonetError } from '../core/errors.js';
-import { fileError, fileExists, readJson, writeFileAtomic } from '../core/files.js';
+import { fileExists, makeFolder, readJson, writeFileAtomic } from '../core/files.js';
 import { nearest } from '../core/nearest.js';
 import type { ConfigTree } from '../core/recipe.js';
 import { CONFIG_FILE, checkpointsFolder, entriesOf, LOCK_FILE, METRICS_FILE, savedSteps } from './layout.js';
@@ -29,11 +29,7 @@ export async function createRun(root: string, name: string, { resume = false } =
   requireName(name);
   const path = join(root, name);
   if (resume) return openRun(path, root);
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw fileError(error, 'create', path);
-  }
+  await makeFolder(path);
   const run = runFolder(path);
   if ((await entriesOf(path)).some((entry) => entry !== LOCK_FILE)) {
     throw inTheWay(path, (await savedSteps(path)).length > 0 || (await isUntouched(run)));

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { exampleOf } from '../data/tfrecord/example.js';
+import { frameOf } from '../data/tfrecord/frames.js';
 import { runCli } from './run-cli.js';
 import { memoryIo, runInMemory, tinySettings } from './test-support.js';
 
@@ -111,6 +113,17 @@ describe('train', () => {
   it('leaves a run that is listed with its figures', async () => {
     const [run] = JSON.parse((await runInMemory(['runs', 'list', '--json'])).out);
     expect(run).toMatchObject({ name: 'tiny', step: 2, steps: 2, validation: expect.any(Number), holder: null });
+  });
+
+  it('tells the accuracy of models that have one while it runs, and the medians at its end', async () => {
+    const sizes = 'features: 8, pointwiseFeatures: 8, innerBottleneckFeatures: 8, spatialMixingKernel: 4, depth: 1';
+    const model = `{ family: olmax, contextLength: 16, ${sizes} }`;
+    const train = '{ steps: 2, batchSize: 2, warmupSteps: 1 }';
+    await writeFile('bytes.yaml', `data: { path: text.txt }\nmodel: ${model}\ntrain: ${train}\n`);
+    const { err, out, code } = await runInMemory(['train', 'bytes.yaml']);
+    expect(code, err).toBe(0);
+    expect(err).toMatch(/bits\/byte {2}\d+\.\d% right/);
+    expect(out).toMatch(/^ *usual steps +median loss \d\.\d+ over 2 steps; .* a day; .* parameter bytes a day$/m);
   });
 
   it('gives programs its result', async () => {
@@ -345,6 +358,31 @@ describe('evaluate', () => {
     expect(perByte.reduce((sum: number, bits: number) => sum + bits, 0) / 10).toBeCloseTo(bitsPerByte, 3);
     expect((await runInMemory(argv)).out.trimEnd().split('\n')).toHaveLength(11);
     expect((await runInMemory(argv, { terminal: true })).out).toContain('\x1b[38;5;');
+  });
+});
+
+describe('evaluate --data', () => {
+  it('reads other data as the run reads its own: separators, damaged records', async () => {
+    const records = ['the clocks ', 'were striking ', 'thirteen'].map((record) =>
+      frameOf(exampleOf(Buffer.from(record), 'text', 'bytes')),
+    );
+    const damaged = Buffer.from(records[1]!);
+    damaged[20] = damaged[20]! ^ 1;
+    await writeFile('documents.jsonl', ['the clocks', 'thirteen'].map((text) => `{"text":"${text}"}\n`).join(''));
+    await writeFile('documents.txt', 'the clocks\x04thirteen');
+    await writeFile('records.tfrecord', Buffer.concat([records[0]!, damaged, records[2]!]));
+    await writeFile('records.txt', 'the clocks thirteen');
+    const settings = ['run.name=reads', ...tinySettings, 'data.format=auto', 'data.separator=4', 'data.damaged=skip'];
+    expect(await runInMemory(['train', 'recipe.yaml', ...settings])).toMatchObject({ code: 0 });
+    const score = async (file: string) => {
+      const { out, err } = await runInMemory(['evaluate', 'reads', '--data', file, '--json']);
+      return { score: JSON.parse(out), err };
+    };
+    const documents = await score('documents.jsonl');
+    expect(documents.score).toEqual((await score('documents.txt')).score);
+    const { score: rest, err } = await score('records.tfrecord');
+    expect(rest).toEqual((await score('records.txt')).score);
+    expect(err).toMatch(/warning: left out: .*records\.tfrecord, record 2/);
   });
 });
 

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { NonetError } from './errors.js';
 import { nearestKey } from './nearest.js';
 import { type ConfigTree, isTree } from './recipe.js';
-import { type KnownKey, knownKeys } from './schema-keys.js';
+import { type KnownKey, knownKeys, typeAt } from './schema-keys.js';
 
 export { applyOverrides } from './overrides.js';
 export { type ConfigTree, isTree, loadRecipe, mergeTrees } from './recipe.js';
@@ -31,7 +31,7 @@ export function validateConfig<Schema extends z.ZodType>(
   const result = schema.safeParse(tree);
   if (result.success) return result.data;
   const keys = knownKeys(schema);
-  const problems = result.error.issues.flatMap((issue) => explain(issue, [], tree, keys));
+  const problems = result.error.issues.flatMap((issue) => explain(issue, [], { schema, tree, keys }));
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   const lines = problems.map(({ key, problem }) => `  ${key === '' ? '' : `${key}: `}${problem}`);
   throw new NonetError('E_CONFIG', `${source} has ${count}:\n${lines.join('\n')}`, { source, problems });
@@ -39,7 +39,14 @@ export function validateConfig<Schema extends z.ZodType>(
 
 type Path = readonly PropertyKey[];
 
-function explain(issue: z.core.$ZodIssue, parent: Path, tree: ConfigTree, keys: readonly KnownKey[]): ConfigProblem[] {
+interface Checked {
+  readonly schema: z.ZodType;
+  readonly tree: ConfigTree;
+  readonly keys: readonly KnownKey[];
+}
+
+function explain(issue: z.core.$ZodIssue, parent: Path, checked: Checked): ConfigProblem[] {
+  const { schema, tree, keys } = checked;
   const path = [...parent, ...issue.path];
   const key = dotted(path);
   if (issue.code === 'unrecognized_keys') {
@@ -47,13 +54,14 @@ function explain(issue: z.core.$ZodIssue, parent: Path, tree: ConfigTree, keys: 
   }
   if (issue.code === 'invalid_union') {
     const branch = meantBranch(issue.errors);
-    if (branch) return branch.flatMap((inner) => explain(inner, path, tree, keys));
+    if (branch) return branch.flatMap((inner) => explain(inner, path, checked));
   }
   const value = valueAt(tree, path);
   const what = value === undefined ? 'is missing' : `is ${shorten(value)}`;
-  const type = keys.find((known) => known.key === generic(path))?.type;
-  // A refinement knows better than the type what it did not like.
-  if (issue.code === 'custom') return [{ key, problem: path.length > 0 ? `${what}, ${issue.message}` : issue.message }];
+  // A refinement knows better than the type what it did not like; of a group it says what is in it.
+  if (issue.code === 'custom') return [{ key, problem: isTree(value) ? issue.message : `${what}, ${issue.message}` }];
+  // Items of lists and entries of free mappings are no known keys of their own.
+  const type = keys.find((known) => known.key === generic(path))?.type ?? typeAt(schema, path);
   return [{ key, problem: `${what}, expected ${type ?? expectation(issue)}` }];
 }
 
@@ -118,7 +126,7 @@ function generic(path: Path): string {
 }
 
 function shorten(value: unknown): string {
-  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (Array.isArray(value)) return value.length > 0 ? `a list of ${value.length}` : 'an empty list';
   if (isTree(value)) return 'a group of keys';
   const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NonetError } from './errors.js';
-import { fileError, fileExists, readJson, syncFolder, writeFileAtomic } from './files.js';
+import { fileError, fileExists, makeFolder, readJson, syncFolder, writeFileAtomic } from './files.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -45,6 +45,36 @@ describe('writeFileAtomic', () => {
     await Promise.all(contents.map((text) => writeFileAtomic(path, text)));
     expect(contents).toContain(await readFile(path, 'utf8'));
     expect(await readdir(folder)).toEqual(['a']);
+  });
+});
+
+describe('makeFolder', () => {
+  it('makes what is missing and says whether anything was', async () => {
+    expect(await makeFolder(join(folder, 'a', 'b', 'c'))).toBe(true);
+    expect(await makeFolder(join(folder, 'a', 'b', 'c'))).toBe(false);
+    expect(await makeFolder(join(folder, 'a', 'b', 'c', '..', 'd'))).toBe(true);
+    expect(await readdir(join(folder, 'a', 'b'))).toEqual(['c', 'd']);
+  });
+
+  it('makes one folder for many at once', async () => {
+    const path = join(folder, 'x', 'y', 'z');
+    await Promise.all(Array.from({ length: 8 }, () => makeFolder(path)));
+    expect(await readdir(join(folder, 'x', 'y'))).toEqual(['z']);
+  });
+
+  it('says what is in the way', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(makeFolder(join(folder, 'file'))).rejects.toThrow(/cannot create .*file: something else is there/);
+    await expect(makeFolder(join(folder, 'file', 'a', 'b'))).rejects.toThrow(/a part of the path is a file/);
+  });
+
+  it.runIf(process.platform === 'linux')('ends where the folder above takes none', async () => {
+    for (const path of ['/proc/nonet', '/proc/nonet/a/b']) {
+      await expect(makeFolder(path)).rejects.toMatchObject({
+        code: 'E_FILE',
+        message: expect.stringMatching(/cannot create \/proc\/nonet: the folder above takes no folders/),
+      });
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { NonetError } from './errors.js';
 
@@ -39,11 +39,34 @@ export async function writeFileAtomic(
  */
 export async function makeFolder(path: string): Promise<boolean> {
   try {
-    return (await mkdir(path, { recursive: true })) !== undefined;
+    // One by one: the recursive mkdir of Node.js never ends where a folder takes none, as /proc does.
+    const before = await makeOne(path);
+    if (before !== 'nothing above') return before === 'made';
+    await makeFolder(dirname(path));
+    if ((await makeOne(path)) === 'nothing above') throw refused(path);
+    return true;
   } catch (error) {
     throw fileError(error, 'create', path);
   }
 }
+
+async function makeOne(path: string): Promise<'made' | 'there' | 'nothing above'> {
+  try {
+    await mkdir(path);
+    return 'made';
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && dirname(path) !== path) return 'nothing above';
+    const isThere = await stat(path).then(
+      (facts) => facts.isDirectory(),
+      () => false,
+    );
+    if (isThere) return 'there';
+    throw error;
+  }
+}
+
+const refused = (path: string): NonetError =>
+  new NonetError('E_FILE', `cannot create ${path}: the folder above takes no folders; choose another one.`, { path });
 
 /** A name beside `path` that no other process or call picks; what is left under such names may be deleted. */
 export function temporaryName(path: string): string {
@@ -114,6 +137,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; check the owner and mode of the file and its folder',
   EPERM: 'the system does not permit it; check the owner and mode of the file and its folder',
   EROFS: 'the file system is read-only; choose another folder',
+  EEXIST: 'something else is there under that name; choose another one',
   ENOENT: 'no such file or folder; check the path',
   ENOTDIR: 'a part of the path is a file, not a folder; check the path',
   EISDIR: 'it is a folder, a file was expected',

@@ -63,7 +63,7 @@ describe('knownKeys', () => {
     ['model.norm', '"layer" or "rms"'],
     ['model.rate', 'number above 0 and below 1'],
     ['data.path', 'non-empty text or list of text'],
-    ['data.window', 'list of number, number or null'],
+    ['data.window', 'list of 2 values, each number or null'],
     ['schedule.kind', '"constant" or "cosine"'],
     ['schedule.final', 'number from 0'],
   ])('describes the values of %s as %s', (key, type) => {

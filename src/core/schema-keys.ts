@@ -93,6 +93,28 @@ function hasKeys(schema: JsonSchema): boolean {
   return Object.keys(schema.properties ?? {}).length > 0;
 }
 
+/** What stands at a path, in words, by the schemas of all branches that lead there; undefined of groups and any value. */
+export function typeAt(schema: z.ZodType, path: readonly PropertyKey[]): string | undefined {
+  const leaves = path.reduce<JsonSchema[]>(
+    (shapes, part) => shapes.flatMap((shape) => below(shape, part)),
+    [jsonSchema(schema)],
+  );
+  const types = leaves.flatMap(alternatives).map(describeType);
+  return leaves.length === 0 || types.some((type) => type.startsWith('group') || type === 'any value')
+    ? undefined
+    : joinOr([...new Set(types)]);
+}
+
+function below(schema: JsonSchema, part: PropertyKey): JsonSchema[] {
+  return alternatives(schema).flatMap(({ properties, additionalProperties, prefixItems, items }) => {
+    const child =
+      typeof part === 'number'
+        ? (prefixItems?.[part] ?? (Array.isArray(items) ? undefined : items))
+        : (properties?.[String(part)] ?? additionalProperties);
+    return typeof child === 'object' ? [child] : [];
+  });
+}
+
 /** The values a schema takes, in words. */
 export function describeType(schema: JsonSchema): string {
   const branches = alternatives(schema);
@@ -111,7 +133,7 @@ export function describeType(schema: JsonSchema): string {
     case 'null':
       return 'null';
     case 'array':
-      return `list of ${describeItems(shape)}`;
+      return describeList(shape);
     case 'object':
       return 'group of keys';
     default:
@@ -119,11 +141,14 @@ export function describeType(schema: JsonSchema): string {
   }
 }
 
-function describeItems(shape: JsonSchema): string {
-  if (shape.prefixItems) {
-    return shape.prefixItems.map((item) => (typeof item === 'boolean' ? 'any value' : describeType(item))).join(', ');
+function describeList({ prefixItems, items, minItems = 0 }: JsonSchema): string {
+  if (!prefixItems) {
+    const item = typeof items === 'object' && !Array.isArray(items) ? describeType(items) : 'any value';
+    return `${minItems > 0 ? 'non-empty ' : ''}list of ${item}`;
   }
-  return typeof shape.items === 'object' && !Array.isArray(shape.items) ? describeType(shape.items) : 'any value';
+  const types = prefixItems.map((item) => (typeof item === 'boolean' ? 'any value' : describeType(item)));
+  const all = new Set(types).size === 1 ? `, each ${types[0]}` : `: ${types.join(', ')}`;
+  return `list of ${types.length} values${all}`;
 }
 
 /** Bounds in words. zod marks integers with the safe range, which tells a reader nothing. */

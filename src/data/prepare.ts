@@ -1,7 +1,15 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NonetError } from '../core/errors.js';
-import { fileError, fileExists, readText, syncFolder, temporaryName, writeFileAtomic } from '../core/files.js';
+import {
+  fileError,
+  fileExists,
+  makeFolder,
+  readText,
+  syncFolder,
+  temporaryName,
+  writeFileAtomic,
+} from '../core/files.js';
 import { sha256 } from '../core/hash.js';
 import { openDataset, PREPARED_VERSION, type PreparedMeta } from './dataset.js';
 import type { FormatOption } from './formats.js';
@@ -24,7 +32,7 @@ export interface DataOptions {
   readonly validationShare?: number;
   /** What the share is counted in: bytes (default) or the characters of UTF-8 text. */
   readonly splitUnit?: 'bytes' | 'characters';
-  /** Whether a damaged TFRecord record is an error (default) or left out, with a warning. */
+  /** Whether a TFRecord record that is damaged or cannot be read is an error (default) or left out, with a warning. */
   readonly damaged?: 'error' | 'skip';
 }
 
@@ -135,7 +143,7 @@ async function prepareAnew(
 ): Promise<Prepared> {
   const temporary = temporaryName(join(cacheFolder, 'data'));
   try {
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     await removeAbandoned(cacheFolder);
     const meta = await writePrepared(temporary, training, validation, rule);
     const folder = folderOf(cacheFolder, meta.sourceHash);
@@ -203,7 +211,7 @@ function warningsOf(meta: PreparedMeta): string[] {
   const more = damaged.length - NAMED_RECORDS;
   return [
     ...damaged.slice(0, NAMED_RECORDS).map((what) => `left out: ${what}.`),
-    ...(more > 0 ? [`left out: ${more} more damaged records.`] : []),
+    ...(more > 0 ? [`left out: ${more} more records.`] : []),
     ...duplicateWarnings(meta),
   ];
 }

@@ -17,7 +17,7 @@ export interface ReadOptions {
   readonly separator?: number;
   /** True when other bytes precede this file in the stream, so that its first JSONL document is set off too. */
   readonly continues?: boolean;
-  /** Called for each damaged TFRecord record, which is then left out; without it the first one is an error. */
+  /** Called for each TFRecord record that is damaged or cannot be read, which is then left out; without it the first one is an error. */
   readonly onDamaged?: (what: string) => void;
 }
 

@@ -45,7 +45,7 @@ export async function writePrepared(
         files.push({ name: source.name, bytes });
         total += bytes;
       }
-      if (total === 0 && sources.length > 0) throw emptyText(sources);
+      if (total === 0 && sources.length > 0) throw emptyText(sources, damaged);
       return total;
     };
     const trainTotal = await append(training);
@@ -146,10 +146,13 @@ function forEachByte(store: ByteStore, visit: (byte: number, at: number) => bool
   }
 }
 
-function emptyText(sources: readonly SourceFile[]): NonetError {
+function emptyText(sources: readonly SourceFile[], damaged: readonly string[]): NonetError {
   const names = sources.slice(0, 3).map(({ path }) => path);
   const more = sources.length > 3 ? ` and ${sources.length - 3} more` : '';
-  return new NonetError('E_DATA', `${names.join(', ')}${more}: empty, there is no text to learn from.`, {
-    paths: sources.map(({ path }) => path),
-  });
+  const why =
+    damaged.length > 0
+      ? `nothing is left, all records were left out (${damaged[0]})`
+      : 'empty, there is no text to learn from';
+  const message = `${names.join(', ')}${more}: ${why}.`;
+  return new NonetError('E_DATA', message, { paths: sources.map(({ path }) => path) });
 }

@@ -1,9 +1,9 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type CheckpointContent, type NamedArray, readSafetensors, writeSafetensors } from '../checkpoint/index.js';
 import { MODEL_FILE } from '../checkpoint/layout.js';
 import { NonetError } from '../core/errors.js';
-import { fileError, fileExists, syncFolder, temporaryName } from '../core/files.js';
+import { fileError, fileExists, makeFolder, syncFolder, temporaryName } from '../core/files.js';
 import { sha256File } from '../core/hash.js';
 import type { RunConfig } from './config.js';
 
@@ -15,7 +15,7 @@ export const keepBase = async (runFolder: string, arrays: readonly NamedArray[])
   const path = baseFile(runFolder);
   const temporary = temporaryName(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const { sha256 } = await writeSafetensors(temporary, arrays, { metadata: { format: 'pt' } });
     await rename(temporary, path);
     await syncFolder(dirname(path));

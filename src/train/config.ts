@@ -40,7 +40,7 @@ export const runConfigSchema = lazily(() => {
     damaged: z
       .enum(['error', 'skip'])
       .default('error')
-      .describe('What a damaged TFRecord record is: an error, or left out with a warning.'),
+      .describe('What a TFRecord record that is damaged or cannot be read is: an error, or left out with a warning.'),
     validationPath: paths.optional().describe('Files of the validation part; without them it is the end of the data.'),
     validationShare: z.number().gt(0).lt(1).default(0.1).describe('Share of the data that is kept for validation.'),
     splitUnit: z.enum(['bytes', 'characters']).default('bytes').describe('What the share is counted in.'),

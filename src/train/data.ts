@@ -83,8 +83,23 @@ export const withEpochs = (config: RunConfig, batcherOf: BatcherOf): RunConfig =
   return batcher.steps !== undefined ? { ...config, train: { ...config.train, steps: batcher.steps } } : config;
 };
 
+/** What to know of a model before it is trained. */
+export const modelWarnings = (model: LanguageModel, config: RunConfig): string[] => [
+  ...writingWarnings(model, config),
+  ...idleWarnings(config),
+];
+
+/** Settings of a model that change nothing beside others. */
+const idleWarnings = ({ model }: RunConfig): string[] => {
+  if (model.family !== 'olmax' || !model.reversible || model.recompute === 'none') return [];
+  return [
+    `model.recompute=${model.recompute} does nothing in a reversible model of the family olmax, which keeps no activations of ` +
+      'branches: leave it out, or set model.reversible=false.',
+  ];
+};
+
 /** What to know before training a model whose patches make no whole bytes: it can be evaluated, but will never write. */
-export const writingWarnings = ({ bitsPerPatch }: LanguageModel, { data }: RunConfig): string[] => {
+const writingWarnings = ({ bitsPerPatch }: LanguageModel, { data }: RunConfig): string[] => {
   if (writesBytes(bitsPerPatch, data.parity)) return [];
   const advice = writesBytes(bitsPerPatch, !data.parity)
     ? `set data.parity=${!data.parity}`

@@ -7,7 +7,7 @@ import { type LoadOptions, loadRun } from './load.js';
 import { createScorer, type Score } from './score.js';
 
 export interface EvaluateOptions extends LoadOptions {
-  /** Other data than the validation part of the run; all of it is scored. */
+  /** Other data than the validation part of the run; all of it is scored, read as the run's `data` says. */
   readonly data?: string;
   /**
    * Whether the data is scored in one pass, as a stream that is longer than the context; needs model.chunkSize and overlap. Unless
@@ -46,9 +46,10 @@ export const evaluateRun = async (pathOrName: string, options: EvaluateOptions =
     options.data === undefined
       ? await prepareData(config.data, folder)
       : await prepareData(
-          { path: options.data, format: config.data.format, textField: config.data.textField, validationShare: 0 },
+          { ...config.data, path: options.data, validationPath: undefined, validationShare: 0 },
           folder,
         );
+  if (options.data !== undefined) for (const warning of prepared.warnings) options.warn?.(warning);
   const dataset = await openDataset(prepared.folder);
   try {
     const store = options.data === undefined ? dataset.validationBytes : dataset.trainBytes;

@@ -47,7 +47,7 @@ export class Loop {
   /** Steps by the kind of their batches. */
   readonly kinds: Record<BatchKind, number> = { plain: 0, compressed: 0, direct: 0 };
   private metrics;
-  private trend: Trend;
+  trend: Trend;
   private readonly evaluations: Evaluations;
 
   constructor(private readonly parts: LoopParts) {
@@ -151,7 +151,7 @@ export class Loop {
     this.trend.add({ loss: kind === 'direct' ? undefined : loss, seconds });
     if (spike || this.done % logEvery === 0 || this.done === steps) this.record(row);
     if (isTrendStep(this.done, steps)) this.record(this.trend.row(this.done));
-    progress?.update({ step: this.done, ...training, learningRate, seconds });
+    progress?.update({ step: this.done, ...training, accuracy, learningRate, seconds });
     return true;
   }
 

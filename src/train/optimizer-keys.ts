@@ -1,9 +1,25 @@
 import type { z as Z } from 'zod';
 
+export const optimizerNames = [
+  'adamw',
+  'muon',
+  'lion',
+  'adaptiveLion',
+  'adafactor',
+  'sgd',
+  'tgAdam',
+  'shampoo',
+  'soap',
+] as const;
+
+export const momentumKinds = ['debiased', 'ema', 'heavyball', 'nesterov'] as const;
+
+export const stateTypes = ['f32', 'f64', 'bf16'] as const;
+
 /** The keys under `train` that say how a step is made of a gradient. */
 export const optimizerKeys = (z: typeof Z) => ({
   optimizer: z
-    .enum(['adamw', 'muon', 'lion', 'adaptiveLion', 'adafactor', 'sgd', 'tgAdam', 'shampoo', 'soap'])
+    .enum(optimizerNames)
     .default('adamw')
     .describe('What turns gradients into steps; each wants a learning rate of its own, see the guide.'),
   betas: z
@@ -47,11 +63,8 @@ export const optimizerKeys = (z: typeof Z) => ({
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.97, 0.997, 0.999])
     .describe('Decay rates of the averages of tgAdam: of gradients, their squares, and the squares of examples.'),
-  momentumKind: z
-    .enum(['debiased', 'ema', 'heavyball', 'nesterov'])
-    .default('debiased')
-    .describe('How tgAdam averages gradients.'),
-  stateType: z.enum(['f32', 'f64', 'bf16']).default('f32').describe('What tgAdam stores its averages as.'),
+  momentumKind: z.enum(momentumKinds).default('debiased').describe('How tgAdam averages gradients.'),
+  stateType: z.enum(stateTypes).default('f32').describe('What tgAdam stores its averages as.'),
   relativeStep: z.boolean().default(false).describe("Whether adafactor's steps are shares of the size of a tensor."),
   weightDecay: z
     .number()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BitTransformer } from '../models/index.js';
+import { BitTransformer, createModel } from '../models/index.js';
 import { parametersOf } from '../nn/index.js';
 import { i32, randomParameters, run } from '../nn/test-support.js';
 import { updateParameters } from '../optim/index.js';
@@ -44,5 +44,11 @@ describe('train.decayNames', () => {
     expect(() => stepOptimizer(model, { decayNames: ['block'] })).toThrow(
       'train.decayNames: the model has no parameter named block; did you mean blocks?',
     );
+    const olmax = createModel({ family: 'olmax', depth: 1, features: 8 });
+    expect(() => stepOptimizer(olmax, { decayNames: ['output'] })).toThrow(
+      /no parameter named output; the first parts of its paths are embedding, middle, blocks, projection$/,
+    );
+    // The rule of the reference, as docs/olmax.md has it.
+    expect(() => stepOptimizer(olmax, { decayNames: ['embedding', 'projection'] })).not.toThrow();
   });
 });

@@ -46,7 +46,8 @@ const decayRule = (model: LanguageModel, { decayNames }: OptimizerConfig): Tenso
   for (const name of decayNames) {
     if (paths.some((path) => names(path, name))) continue;
     const meant = nearest(name, new Set(paths.flatMap((path) => [path, ...path.split('.')])));
-    const advice = meant ? `; did you mean ${meant}?` : `; it has ${paths.slice(0, 3).join(', ')}, ...`;
+    const first = [...new Set(paths.map((path) => path.split('.', 1)[0]))];
+    const advice = meant ? `; did you mean ${meant}?` : `; the first parts of its paths are ${first.join(', ')}`;
     throw new NonetError('E_CONFIG', `train.decayNames: the model has no parameter named ${name}${advice}`, { name });
   }
   return { decayMask: (path) => decayNames.some((name) => names(path, name)) };

@@ -9,7 +9,7 @@ import type { TensorType } from '../tensor/index.js';
 import type { Tree } from '../tensor/tree.js';
 import { batchTypes } from './batch-inputs.js';
 import type { RunConfig } from './config.js';
-import { batchersOf, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
+import { batchersOf, modelWarnings, openRunData, requireWindows, withEpochs } from './data.js';
 import { expectedSeconds } from './expected-time.js';
 import { executedFlops, modelFlops } from './flops.js';
 import { horizonOf } from './learning-rate.js';
@@ -92,7 +92,7 @@ export const planRun = async (config: RunConfig) => {
   const secondsPerStep = speed ? expectedSeconds(program.calls, speed) * config.train.accumulation : null;
   const warnings: string[] = [];
   const { dataset, prepared } = await openRunData(config);
-  warnings.push(...writingWarnings(model, config), ...prepared.warnings);
+  warnings.push(...modelWarnings(model, config), ...prepared.warnings);
   const { length } = dataset.trainBytes;
   let steps: number;
   try {

@@ -23,6 +23,13 @@ describe('formatProgress', () => {
     );
   });
 
+  it('tells the accuracy of a model that has one', () => {
+    expect(formatProgress({ ...FACTS, accuracy: 0.4567 }, 70)).toBe(
+      'step   50/2000  2.765 bits/byte  validation 2.800  1 m 15 s left',
+    );
+    expect(formatProgress({ ...FACTS, accuracy: 0.4567 })).toContain('2.765 bits/byte  45.7% right  validation 2.800');
+  });
+
   it('leaves out what is not known', () => {
     expect(formatProgress({ step: 1, steps: 9, loss: 0.5 })).toBe('step 1/9  loss 0.5000');
   });

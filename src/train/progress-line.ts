@@ -8,6 +8,8 @@ export interface ProgressFacts {
   /** Training loss, nats per bit. */
   readonly loss?: number;
   readonly bitsPerByte?: number;
+  /** Share of bytes that were the most probable, where the model tells it. */
+  readonly accuracy?: number;
   /** On the validation part. */
   readonly validationBitsPerByte?: number;
   readonly learningRate?: number;
@@ -48,7 +50,7 @@ export function formatProgress(facts: ProgressFacts, width?: number): string {
 }
 
 function allParts(facts: ProgressFacts): ProgressPart[] {
-  const { step, steps, loss, bitsPerByte, validationBitsPerByte } = facts;
+  const { step, steps, loss, bitsPerByte, accuracy, validationBitsPerByte } = facts;
   const { learningRate, secondsPerStep, bytesPerSecond, bitsPerSecond, flopsPerSecond, peakShare, secondsLeft } = facts;
   const parts: ProgressPart[] = [];
   const add = (rank: number, text: string, tone: ProgressPart['tone'] = 'plain') => parts.push({ rank, text, tone });
@@ -56,13 +58,14 @@ function allParts(facts: ProgressFacts): ProgressPart[] {
   add(0, `step ${String(step).padStart(String(steps).length)}/${steps}`);
   if (loss !== undefined) add(4, `loss ${loss.toFixed(4)}`);
   if (bitsPerByte !== undefined) add(1, `${bitsPerByte.toFixed(3)} bits/byte`, 'strong');
+  if (accuracy !== undefined) add(5, `${formatPercent(accuracy)} right`);
   if (validationBitsPerByte !== undefined) add(2, `validation ${validationBitsPerByte.toFixed(3)}`, 'strong');
-  if (learningRate !== undefined) add(10, `rate ${learningRate.toExponential(2)}`, 'dim');
-  if (secondsPerStep !== undefined) add(9, `${formatDuration(secondsPerStep)}/step`, 'dim');
-  if (bytesPerSecond !== undefined) add(5, formatRate(bytesPerSecond, 'B'), 'dim');
-  if (bitsPerSecond !== undefined) add(8, formatRate(bitsPerSecond, 'bit'), 'dim');
-  if (flopsPerSecond !== undefined) add(6, formatRate(flopsPerSecond, 'FLOP'), 'dim');
-  if (peakShare !== undefined) add(7, `${formatPercent(peakShare)} of peak`, 'dim');
+  if (learningRate !== undefined) add(11, `rate ${learningRate.toExponential(2)}`, 'dim');
+  if (secondsPerStep !== undefined) add(10, `${formatDuration(secondsPerStep)}/step`, 'dim');
+  if (bytesPerSecond !== undefined) add(6, formatRate(bytesPerSecond, 'B'), 'dim');
+  if (bitsPerSecond !== undefined) add(9, formatRate(bitsPerSecond, 'bit'), 'dim');
+  if (flopsPerSecond !== undefined) add(7, formatRate(flopsPerSecond, 'FLOP'), 'dim');
+  if (peakShare !== undefined) add(8, `${formatPercent(peakShare)} of peak`, 'dim');
   if (secondsLeft !== undefined) add(3, `${formatDuration(secondsLeft)} left`);
   return parts;
 }

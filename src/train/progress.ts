@@ -31,6 +31,7 @@ export interface ProgressUpdate {
   readonly step: number;
   readonly loss?: number;
   readonly bitsPerByte?: number;
+  readonly accuracy?: number;
   readonly learningRate?: number;
   /** After an evaluation; shown from then on, and at once. */
   readonly validationBitsPerByte?: number;

@@ -15,7 +15,7 @@ import { type BatchSource, prefetchedBatches } from './batch-source.js';
 import { openBoard } from './board.js';
 import type { RunConfig } from './config.js';
 import { atAnchor, type Course, courseOf, type Evaluated } from './course.js';
-import { batchersOf, batchOptions, openRunData, requireWindows, withEpochs, writingWarnings } from './data.js';
+import { batchersOf, batchOptions, modelWarnings, openRunData, requireWindows, withEpochs } from './data.js';
 import { initialState, startingWeights } from './initial-state.js';
 import { Loop } from './loop.js';
 import { measuredPeak } from './machine.js';
@@ -30,6 +30,7 @@ import { createScorer, type Score } from './score.js';
 import { withStepsFor } from './speed-probe.js';
 import { createStepper } from './stepper.js';
 import type { TrainOptions } from './trainer.js';
+import type { TrendFigures } from './trend.js';
 
 export interface TrainResult {
   readonly runFolder: string;
@@ -49,6 +50,8 @@ export interface TrainResult {
   readonly dataWaitSeconds: number;
   /** Steps of this call by the kind of their batches, with `train.compression`. */
   readonly batchKinds?: Readonly<Record<BatchKind, number>>;
+  /** Medians over the last steps, those of sessions before included. */
+  readonly trend: TrendFigures;
   readonly parameters: number;
   /** Whether `generate` works with the model: its patches make whole bytes. */
   readonly writesBytes: boolean;
@@ -77,7 +80,7 @@ export const runSession = async (run: RunFolder, start: SessionStart, options: T
   const plan = stepPlan(model, start.config);
   requireFits(plan);
   const { dataset, prepared } = await openRunData(start.config);
-  for (const warning of [...writingWarnings(model, start.config), ...prepared.warnings]) warn(warning);
+  for (const warning of [...modelWarnings(model, start.config), ...prepared.warnings]) warn(warning);
   // Data that cannot be trained on or scored is better known now than after the last step.
   requireWindows(model, start.config, dataset);
   const batcherOf = batchersOf(model, start.config, dataset);
@@ -184,6 +187,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       batchBytes: loop.batchBytes,
       dataWaitSeconds: loop.dataWaitSeconds,
       ...(config.train.compression && { batchKinds: loop.kinds }),
+      trend: loop.trend.figures(),
       parameters: parameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),

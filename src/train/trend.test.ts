@@ -30,6 +30,20 @@ describe('Trend', () => {
     );
   });
 
+  it('tells at the end medians over as many steps as there were, each window once', () => {
+    const trend = new Trend(run);
+    expect(trend.figures()).toEqual({ medians: [] });
+    for (let i = 0; i < 100; i++) trend.add({ loss: i < 36 ? 9 : 1, seconds: 0.5 });
+    const day = { bytesPerDay: 86400 * 2000, parameterBytesPerDay: 7 * 86400 * 2000 };
+    expect(trend.figures()).toEqual({
+      medians: [
+        { steps: 64, loss: 1 },
+        { steps: 100, loss: 1 },
+      ],
+      ...day,
+    });
+  });
+
   it('tells the speed that the usual step comes to', () => {
     const trend = new Trend(run);
     for (const seconds of [0.5, 0.25, 4]) trend.add({ loss: 1, seconds });

@@ -26,6 +26,11 @@ class RollingMedian {
     this.sorted.copyWithin(oldest, oldest + 1, count);
   }
 
+  /** Values that it is of. */
+  get count(): number {
+    return this.recent.length;
+  }
+
   /** Of an even number the mean of the middle two; nothing before the first value. */
   get median(): number | undefined {
     const count = this.recent.length;
@@ -46,6 +51,14 @@ class RollingMedian {
 }
 
 const seriesOf = () => windows.map((length) => ({ length, rolling: new RollingMedian(length) }));
+
+/** Of the last steps of a run; what is not known is left out. */
+export interface TrendFigures {
+  /** Medians of the loss, each over so many of the last steps. */
+  readonly medians: readonly { readonly steps: number; readonly loss: number }[];
+  readonly bytesPerDay?: number;
+  readonly parameterBytesPerDay?: number;
+}
 
 /** Medians over the last steps of a run: what single steps tell, without their noise. */
 export class Trend {
@@ -68,20 +81,36 @@ export class Trend {
     if (typeof loss === 'number') for (const { rolling } of this.losses) rolling.add(loss);
   }
 
-  /** A row of `metrics.jsonl`: medians of the loss, and of the time of a step with what it comes to. */
-  row(step: number): MetricsRow {
+  /** What a run tells at its end. */
+  figures(): TrendFigures {
+    const { bytesPerDay, parameterBytesPerDay } = this.speed();
+    const losses = this.losses.flatMap(({ rolling: { median, count } }) =>
+      median === undefined ? [] : [{ steps: count, loss: median }],
+    );
+    // Windows that reach back to the first step are all the same.
+    const medians = losses.filter(({ steps }, at) => steps !== losses[at - 1]?.steps);
+    return { medians, bytesPerDay, parameterBytesPerDay };
+  }
+
+  /** What the median of the shortest window comes to. */
+  private speed() {
     const { bytesPerStep, parameters } = this.run;
-    const named = (name: string, series: typeof this.losses) =>
-      Object.fromEntries(series.map(({ length, rolling }) => [`${name}${length}`, rolling.median]));
     const usual = this.seconds[0]!.rolling.median;
     const bytesPerSecond = usual ? bytesPerStep / usual : undefined;
     const bytesPerDay = bytesPerSecond && bytesPerSecond * 86400;
-    const speed = { bytesPerSecond, bytesPerDay, parameterBytesPerDay: bytesPerDay && bytesPerDay * parameters };
+    return { bytesPerSecond, bytesPerDay, parameterBytesPerDay: bytesPerDay && bytesPerDay * parameters };
+  }
+
+  /** A row of `metrics.jsonl`: medians of the loss, and of the time of a step with what it comes to. */
+  row(step: number): MetricsRow {
+    const { bytesPerStep } = this.run;
+    const named = (name: string, series: typeof this.losses) =>
+      Object.fromEntries(series.map(({ length, rolling }) => [`${name}${length}`, rolling.median]));
     return {
       step,
       bytesSeen: step * bytesPerStep,
       medians: named('loss', this.losses),
-      speed: { ...named('seconds', this.seconds), ...speed },
+      speed: { ...named('seconds', this.seconds), ...this.speed() },
     };
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { exampleOf } from '../../src/data/tfrecord/example.js';
@@ -38,7 +38,13 @@ export const recordCases: readonly BadInput[] = [
   records('without the feature', whole, /the feature "body" is missing \(features here: text\)/, 'data.textField=body'),
   records('without a byte', Buffer.alloc(0), /empty/),
   records('of empty records', frameOf(exampleOf(new Uint8Array(), 'text', 'bytes')), /empty/),
-  records('with nothing but damage, left out', turned(0), /empty/, 'data.damaged=skip'),
+  records('with nothing but damage, left out', turned(0), /nothing is left.*checksum/, 'data.damaged=skip'),
+  records(
+    'whose records all lack the feature, left out',
+    whole,
+    /nothing is left.*the feature "body" is missing/,
+    ...['data.textField=body', 'data.damaged=skip'],
+  ),
   {
     ...records('that is compressed and cut off', gzipSync(whole).subarray(0, 60), /damaged or no gzip file/),
     arrange: () => writeFile('wrong.tfrecord.gz', gzipSync(whole).subarray(0, 60)),
@@ -68,6 +74,21 @@ export const tfrecordCases: readonly BadInput[] = [
   tfrecord('in records of no bytes', 'text.txt --out a.tfrecord --record-bytes 0', 'E_USAGE', /whole number from 1/),
   tfrecord('set apart by byte 300', 'text.txt --out a.tfrecord --separator 300', 'E_USAGE', /from 0 to 255/),
   tfrecord('as floats', 'text.txt --out a.tfrecord --kind floats', 'E_USAGE', /bytes, int64/),
+  tfrecord('over their input', 'text.txt --out ./text.txt --force', 'E_FILE', /is the input .*text\.txt as well/),
+  tfrecord('over an input, through a link', 'text.txt --out link.txt --force', 'E_FILE', /link\.txt is the input/),
+  tfrecord(
+    'twice into one file',
+    'text.txt --out a.tf --validation-out ./a.tf',
+    'E_FILE',
+    /\.\/a\.tf is the output a\.tf/,
+  ),
+  tfrecord(
+    'with the validation part over the input',
+    'text.txt --out a.tf --validation-out text.txt',
+    ...(['E_FILE', /text\.txt is the input/] as const),
+  ),
+  tfrecord('over a file', 'text.txt --out short.txt', 'E_FILE', /short\.txt exists already: --force/),
+  tfrecord('with an unknown way with damage', 'text.txt --out a.tf --damaged no', 'E_USAGE', /error, skip/),
   tfrecord('of JSONL without the field', 'fields.jsonl --out a.tfrecord', 'E_DATA', /line 2: .*"text"/),
 ];
 
@@ -95,5 +116,9 @@ function debug(bytes: string, code: BadInput['code'], says: RegExp): BadInput {
 }
 
 function tfrecord(name: string, words: string, code: BadInput['code'], says: RegExp): BadInput {
-  return { name: `records written ${name}`, argv: ['tfrecord', ...words.split(' '), '--json'], code, says };
+  const arrange = async () => {
+    await rm('link.txt', { force: true });
+    await symlink('text.txt', 'link.txt');
+  };
+  return { name: `records written ${name}`, arrange, argv: ['tfrecord', ...words.split(' '), '--json'], code, says };
 }

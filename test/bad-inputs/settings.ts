@@ -34,7 +34,12 @@ export const settingCases: readonly BadInput[] = [
   setting('extra steps without epochs', 'train.extraSteps=3', /train\.extraSteps: .*give train\.epochs/),
   setting('epochs and minutes', 'train.epochs=1 train.minutes=1', /train\.epochs: .*train\.minutes/),
   setting('a clip of nothing', 'train.clipKind=weight train.clipRatio=0', /train\.clipRatio: is 0/),
-  setting('one beta of tgAdam', 'train.optimizer=tgAdam train.tgBetas=[0.9]', /train\.tgBetas/),
+  setting('one beta of tgAdam', 'train.optimizer=tgAdam train.tgBetas=[0.9]', /list of 3 values, each number/),
+  setting(
+    'a beta of 1',
+    'train.optimizer=tgAdam train.tgBetas=[0.9,0.9,1]',
+    /train\.tgBetas\[2\]: is 1, expected number from 0 and below 1/,
+  ),
   setting('an adapter without a model', 'adapter.rank=4', /adapter: .*init\.from/),
 ];
 
@@ -55,6 +60,13 @@ export const olmaxCases: readonly BadInput[] = [
     'model: { autoregressive: maybe }\n',
     /autoregressive: is "maybe", expected true or false/,
   ),
+  olmax('with an unknown optimizer', 'optimizer: { type: adagrad }\n', /type: is "adagrad", expected one of adamw, /),
+  olmax(
+    'of a length that its mixer does not divide',
+    'dims: { sequence: 4100 }\n',
+    /a\.yaml does not become [\s\S]*contextLength 4100 .*spatialMixingKernel 512/,
+  ),
+  olmax('without a block', 'dims: { depth: 0 }\n', /a\.yaml does not become [\s\S]*model\.depth: is 0/),
   {
     name: 'an Olmax file of another kind',
     argv: from('text.txt'),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ConfigTree } from '../../core/config.js';
 import { NonetError } from '../../core/errors.js';
 import { type CliIo, printJson, warnOn, widthOf } from '../io.js';
 import { recipeAndSettings, recipeHelp } from '../parse.js';
@@ -85,8 +86,22 @@ const convert = async (file: string, settings: readonly string[], options: Optio
   const { recipe, warnings } = fromOlmax(await loadRecipe(file), file);
   const set = applyOverrides(recipe, [...settings]);
   for (const warning of warnings) warnOn(io)(warning);
-  if (!isTree(set.data) || set.data.path === undefined) warnOn(io)('the recipe names no data yet: give data.path.');
+  const namesData = isTree(set.data) && set.data.path !== undefined;
+  await requireFits(namesData ? set : applyOverrides(set, ['data.path=later']), file);
+  if (!namesData) warnOn(io)('the recipe names no data yet: give data.path.');
   if (out === undefined) return json ? printJson(io, set) : void io.out.write(stringify(set));
   await writeFileAtomic(out, /\.json$/i.test(out) ? `${JSON.stringify(set, null, 2)}\n` : stringify(set));
   io.out.write(`wrote ${out}. Next:\n  nonet plan ${runArgument(out)}\n`);
+};
+
+/** A recipe that could not be trained is not written: its parts are known to fit here, not in the file. */
+const requireFits = async (recipe: ConfigTree, file: string): Promise<void> => {
+  const { checkConfig } = await import('../../train/config.js');
+  try {
+    checkConfig(recipe, 'the recipe', 'recipe');
+  } catch (error) {
+    if (!(error instanceof NonetError)) throw error;
+    const advice = `${file} does not become a recipe that can be used. Change it, or put settings (key=value) behind it:`;
+    throw new NonetError(error.code, `${advice}\n${error.message}`, { ...error.details, source: file });
+  }
 };

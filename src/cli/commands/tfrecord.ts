@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { formatBytes } from '../../core/format.js';
 import { type FormatOption, formatOptions } from '../../data/formats.js';
 import type { DataOptions, ExampleKind } from '../../data/index.js';
-import { type CliIo, printJson } from '../io.js';
+import { type CliIo, printJson, warnOn } from '../io.js';
 import { decimal, wholeNumber } from '../parse.js';
 
 interface Options {
@@ -16,6 +16,8 @@ interface Options {
   readonly recordBytes: number;
   readonly feature: string;
   readonly kind: ExampleKind;
+  readonly damaged: NonNullable<DataOptions['damaged']>;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -26,9 +28,10 @@ export const defineTfRecord = (program: Command, io: CliIo): void => {
     .summary('write data as TFRecord files')
     .description(
       'Writes texts, binaries, JSONL or WikiText (each also as .gz or .zst) as a TFRecord file of Examples, for training here ' +
-        'or elsewhere. Documents of JSONL and WikiText are set apart by a byte.',
+        'or elsewhere. Documents of JSONL and WikiText are set apart by a byte. Plain texts and binaries are joined as they ' +
+        'are, with nothing between two files: end each text with what is to set it apart, or make JSONL of them.',
     )
-    .argument('<PATH...>', 'files, folders or patterns')
+    .argument('<PATH...>', 'files, folders or patterns; TFRecord files too')
     .requiredOption('--out <FILE>', 'the file to write')
     .option('--validation-out <FILE>', 'write the validation part, the end of the data, into a file of its own')
     .option(
@@ -48,7 +51,7 @@ export const defineTfRecord = (program: Command, io: CliIo): void => {
         .default('auto'),
     )
     .option('--text-field <NAME>', 'the field of a JSONL line that holds the text', 'text')
-    .option('--separator <BYTE>', 'the byte between two documents', wholeNumber(0, 255), 4)
+    .option('--separator <BYTE>', 'the byte between two documents of JSONL or WikiText', wholeNumber(0, 255), 4)
     .option('--record-bytes <N>', 'bytes of text in a record', wholeNumber(1, 2 ** 28), 65536)
     .option('--feature <NAME>', 'the feature of a record that holds them', 'text')
     .addOption(
@@ -56,6 +59,12 @@ export const defineTfRecord = (program: Command, io: CliIo): void => {
         .choices(['bytes', 'int64'])
         .default('bytes'),
     )
+    .addOption(
+      new Option('--damaged <WHAT>', 'what a record that is read and damaged is: an error, or left out with a warning')
+        .choices(['error', 'skip'])
+        .default('error'),
+    )
+    .option('--force', 'overwrite files that are there')
     .option('--json', 'print [{ path, records, bytes }]')
     .addHelpText(
       'after',
@@ -64,7 +73,7 @@ export const defineTfRecord = (program: Command, io: CliIo): void => {
     )
     .action(async (path: string[], { json, ...options }: Options) => {
       const { writeTfRecords } = await import('../../data/index.js');
-      const written = await writeTfRecords({ ...options, path });
+      const written = await writeTfRecords({ ...options, path, warn: warnOn(io) });
       if (json) return printJson(io, written);
       for (const { path: file, records, bytes } of written) {
         io.out.write(`wrote ${file}: ${formatBytes(bytes)} in ${records} ${records === 1 ? 'record' : 'records'}\n`);

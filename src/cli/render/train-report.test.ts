@@ -9,6 +9,14 @@ const result = {
   gflops: 80,
   peakShare: 0.5,
   trainSeconds: 50,
+  trend: {
+    medians: [
+      { steps: 64, loss: 0.34567 },
+      { steps: 100, loss: 0.35 },
+    ],
+    bytesPerDay: 1.2e9,
+    parameterBytesPerDay: 3e12,
+  },
   batchBytes: 32_768,
   dataWaitSeconds: 0.1,
   parameters: 869_631,
@@ -30,6 +38,13 @@ describe('trainReport', () => {
     const text = trainReport({ ...result, executedPeakShare: 0.65 }, 'a');
     expect(text).toMatch(/50\.0% of the measured peak \(65\.0% with what is computed again and by the optimizer\)/);
     expect(trainReport({ ...result, executedPeakShare: 0.5 }, 'a')).not.toMatch(/again/);
+  });
+
+  it('tells the medians of the last steps and what they come to in a day, as far as they are known', () => {
+    expect(trainReport(result, 'a')).toMatch(
+      /usual steps +median loss 0\.3457 over 64, 0\.3500 over 100 steps; 1\.2 GB a day; 3\.0 T parameter bytes a day\n/,
+    );
+    expect(trainReport({ ...result, trend: { medians: [] } }, 'a')).not.toMatch(/usual steps/);
   });
 
   it('tells what batches took, and of what kinds they were', () => {

@@ -11,6 +11,11 @@ export interface TrainFigures {
   readonly peakShare: number | null;
   readonly executedPeakShare?: number | null;
   readonly trainSeconds: number;
+  readonly trend: {
+    readonly medians: readonly { readonly steps: number; readonly loss: number }[];
+    readonly bytesPerDay?: number;
+    readonly parameterBytesPerDay?: number;
+  };
   readonly batchBytes: number;
   readonly dataWaitSeconds: number;
   readonly batchKinds?: { readonly plain: number; readonly compressed: number; readonly direct: number };
@@ -49,6 +54,7 @@ export const trainReport = (result: TrainFigures, run: string): string => {
       ['parameters', formatCount(result.parameters)],
       // A run that had nothing left to do has no speed.
       ['speed', Number.isFinite(result.bytesPerSecond) ? speed(result) : undefined],
+      ['usual steps', trend(result.trend)],
       ['batches', Number.isFinite(result.bytesPerSecond) ? batches(result) : undefined],
       ['run', result.runFolder],
     ]) +
@@ -71,6 +77,17 @@ export const speed = ({
     formatRate(gflops * 1e9, 'FLOP'),
     ...(share ? [`${share} of the measured peak${more}`] : []),
   ].join(', ');
+};
+
+/** `median loss 0.3457 over 64 steps, 0.3501 over 256; 1.2 GB a day, 3.4 P parameter bytes a day`. */
+const trend = ({ medians, bytesPerDay, parameterBytesPerDay }: TrainFigures['trend']): string | undefined => {
+  const losses = medians.map(({ steps, loss }) => `${loss.toFixed(4)} over ${steps}`);
+  const perDay = [
+    bytesPerDay && `${formatBytes(bytesPerDay)} a day`,
+    parameterBytesPerDay && `${formatCount(parameterBytesPerDay)} parameter bytes a day`,
+  ];
+  const parts = [losses.length > 0 && `median loss ${losses.join(', ')} steps`, ...perDay];
+  return parts.filter(Boolean).join('; ') || undefined;
 };
 
 /** `32.8 kB to the core, waited for 0.2% of the time; steps: 80 plain, 15 compressed, 5 direct`. */

@@ -12,6 +12,9 @@ const LARGEST_RECORD = 2 ** 31 - 1;
 /** Checksums are stored turned and moved, so that those of data that holds checksums stay sound. */
 const masked = (crc: number): number => (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 
+/** How to go on without a record that cannot be read, in a recipe and on the command line that writes records. */
+export const skipAdvice = 'leave such records out (data.damaged=skip, or --damaged skip of nonet tfrecord)';
+
 export interface FrameOptions {
   /** For messages only. */
   readonly path: string;
@@ -50,8 +53,11 @@ async function* framesOf(reader: PieceReader, { path, onDamaged }: FrameOptions)
     const complain = (what: string): void => {
       const message = `${path}, record ${number} at byte ${offset}: ${what}`;
       if (!onDamaged) {
-        const advice = 'Write the file anew, or set data.damaged to skip to go on without it.';
-        throw new NonetError('E_DATA', `${message}. ${advice}`, { path, record: number, offset });
+        throw new NonetError('E_DATA', `${message}. Write the file anew, or ${skipAdvice}.`, {
+          path,
+          record: number,
+          offset,
+        });
       }
       onDamaged(message);
     };

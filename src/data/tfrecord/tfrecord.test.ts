@@ -100,7 +100,7 @@ describe('TFRecord files', () => {
     expect((await prepared(file, bytes, { damaged: 'skip' })).warnings).toEqual(warnings);
   });
 
-  it.each([
+  it.each<[string, { textField?: string }, Uint8Array, RegExp]>([
     [
       'another feature',
       { textField: 'body' },
@@ -127,6 +127,14 @@ describe('TFRecord files', () => {
       code: 'E_DATA',
       message: expect.stringMatching(message),
     });
+    // The first of two is left out where such records are; what cannot be read anywhere is an error all the same.
+    const good = frameOf(exampleOf(Buffer.from('good'), options.textField ?? 'text', 'bytes'));
+    const left = await prepared(`${name}-2.tfrecord`, Buffer.concat([bytes, good]), { ...options, damaged: 'skip' });
+    expect(left.bytes.toString()).toBe('good');
+    expect(left.warnings[0]).toMatch(message);
+    await expect(prepared(`${name}.tfrecord`, bytes, { ...options, damaged: 'skip' })).rejects.toThrow(
+      /nothing is left.*record 1: /,
+    );
   });
 });
 
@@ -144,6 +152,31 @@ describe('writeTfRecords', () => {
     expect((await prepared('out.tfrecord', readFileSync(out))).bytes.toString()).toBe('aaaa\x04bbbb\x04');
     expect((await prepared('rest.tfrecord', readFileSync(validationOut))).bytes.toString()).toBe('cccc');
     expect(readdirSync(folder).filter((name) => !before.includes(name))).toEqual(['out.tfrecord', 'rest.tfrecord']);
+  });
+
+  it('overwrites a file that is there when told so, and never its input', async () => {
+    const [path, out] = [join(folder, 'plain.txt'), join(folder, 'plain.tfrecord')];
+    writeFileSync(path, 'some text');
+    writeFileSync(out, 'kept');
+    await expect(writeTfRecords({ path, out })).rejects.toMatchObject({ code: 'E_FILE' });
+    expect(readFileSync(out, 'utf8')).toBe('kept');
+    await writeTfRecords({ path, out, force: true });
+    expect((await prepared('plain.tfrecord', readFileSync(out))).bytes.toString()).toBe('some text');
+    const over = { path: folder, out: path, force: true };
+    await expect(writeTfRecords(over)).rejects.toMatchObject({ code: 'E_FILE' });
+    expect(readFileSync(path, 'utf8')).toBe('some text');
+  });
+
+  it('goes on without damaged records, and says which, when told so', async () => {
+    const [path, out] = [join(folder, 'half.tfrecord'), join(folder, 'rest-of-it.tfrecord')];
+    const bad = Buffer.from(golden);
+    bad[80] = bad[80]! ^ 4;
+    writeFileSync(path, bad);
+    await expect(writeTfRecords({ path, out })).rejects.toThrow(/data\.damaged=skip, or --damaged skip/);
+    const warnings: string[] = [];
+    await writeTfRecords({ path, out, damaged: 'skip', warn: (warning) => warnings.push(warning) });
+    expect((await prepared('rest-of-it.tfrecord', readFileSync(out))).bytes.toString()).toBe('Call me Ishmael.abc');
+    expect(warnings).toEqual([expect.stringMatching(/left out: .*record 2/)]);
   });
 
   it('leaves nothing behind where it fails', async () => {

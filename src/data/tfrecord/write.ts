@@ -1,12 +1,14 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NonetError } from '../../core/errors.js';
-import { fileError, temporaryName, writeFileAtomic } from '../../core/files.js';
+import { fileError, makeFolder, temporaryName, writeFileAtomic } from '../../core/files.js';
 import type { ByteStore } from '../byte-store.js';
 import { openDataset } from '../dataset.js';
 import { type DataOptions, prepareData } from '../prepare.js';
+import { resolveSources } from '../sources.js';
 import { type ExampleKind, exampleOf } from './example.js';
 import { frameOf } from './frames.js';
+import { requireSafeOutputs } from './outputs.js';
 
 export interface WriteOptions extends DataOptions {
   /** The file that is written. */
@@ -19,6 +21,10 @@ export interface WriteOptions extends DataOptions {
   readonly feature?: string;
   /** As one bytes value (default), or as integers, a byte each. */
   readonly kind?: ExampleKind;
+  /** Whether files that are there are overwritten; else they are errors. */
+  readonly force?: boolean;
+  /** Gets what the user should know: records left out, long repeats between the two parts. */
+  readonly warn?: (message: string) => void;
 }
 
 export interface WrittenRecords {
@@ -33,7 +39,8 @@ export interface WrittenRecords {
  * the separator; records are cut without regard to them. A file appears whole or not at all.
  *
  * @returns what was written: of `out`, and of `validationOut` if there is one.
- * @throws NonetError as `prepareData`, `E_CONFIG` for a record size out of range, `E_FILE` where it cannot be written.
+ * @throws NonetError as `prepareData`, `E_CONFIG` for a record size out of range, `E_FILE` where it cannot be written,
+ * and for an output that is an input, the other output, or there already and not to be overwritten.
  *
  * @example
  * await writeTfRecords({ path: 'texts/*.jsonl.zst', separator: 4, out: 'texts.tfrecord' });
@@ -43,12 +50,19 @@ export async function writeTfRecords(options: WriteOptions): Promise<WrittenReco
   if (!Number.isSafeInteger(recordBytes) || recordBytes < 1 || recordBytes > 2 ** 28) {
     throw new NonetError('E_CONFIG', `recordBytes is ${recordBytes}: a whole number from 1 to 2^28 is expected.`);
   }
+  const inputs = await resolveSources([options.path, options.validationPath ?? []].flat(), options.format);
+  await requireSafeOutputs({
+    inputs: inputs.map(({ path }) => path),
+    outputs: [out, ...(validationOut === undefined ? [] : [validationOut])],
+    force: options.force ?? false,
+  });
   // The same way that training takes, so that a part holds what it would hold there.
   const scratch = temporaryName(join(dirname(out), 'tfrecord'));
   try {
-    await mkdir(scratch, { recursive: true });
+    await makeFolder(scratch);
     const split = validationOut === undefined ? { validationShare: 0 } : {};
-    const { folder } = await prepareData({ ...options, ...split }, scratch);
+    const { folder, warnings } = await prepareData({ ...options, ...split }, scratch);
+    for (const warning of warnings) options.warn?.(warning);
     const dataset = await openDataset(folder);
     try {
       const record = (bytes: Uint8Array): Uint8Array => frameOf(exampleOf(bytes, feature, kind));

@@ -103,7 +103,7 @@ export const resolveOlmax = (options: OlmaxOptions): OlmaxConfig => {
   const mixes = mixing === 'mixer' || mixing === 'both';
   if (mixes && contextLength % spatialMixingKernel !== 0) {
     const what = `contextLength ${contextLength} is no multiple of spatialMixingKernel ${spatialMixingKernel}`;
-    throw wrong(what, `take one that is, such as ${nearestDivisor(contextLength, spatialMixingKernel)}`);
+    throw wrong(what, fittingSizes(contextLength, spatialMixingKernel));
   }
   if (contextLength % devices !== 0) {
     throw wrong(
@@ -117,6 +117,14 @@ export const resolveOlmax = (options: OlmaxOptions): OlmaxConfig => {
     throw wrong(what, 'it must be an even number up to 256: change heads');
   }
   return config;
+};
+
+/** What would make a context length a multiple of the kernel: another kernel, or the lengths on both sides. */
+const fittingSizes = (contextLength: number, kernel: number): string => {
+  const below = contextLength - (contextLength % kernel);
+  const lengths = [below, below + kernel].filter((length) => length > 0).join(' or ');
+  const divisor = nearestDivisor(contextLength, kernel);
+  return `set ${divisor > 1 ? `spatialMixingKernel to ${divisor}, or ` : ''}contextLength to ${lengths}`;
 };
 
 /** The divisor of `of`, from 2 on, that is nearest to a number. */

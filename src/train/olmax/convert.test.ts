@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadRecipe } from '../../core/config.js';
+import { loadRecipe, mergeTrees } from '../../core/config.js';
 import { knownKeys } from '../../core/schema-keys.js';
 import { checkConfig, runConfigSchema } from '../config.js';
 import { fromOlmax } from './convert.js';
@@ -14,11 +14,8 @@ const convert = (tree: object) => fromOlmax({ ...tree }, 'the test');
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** A value that the key takes, and that is not its default. */
-const sampleOf = ({ kind, convert: by, to }: (typeof olmaxKeys)[number]): unknown => {
-  if (to === 'precision') return 'bfloat16';
-  if (to === 'train.stateType') return 'float64';
-  if (to === 'train.momentumKind') return 'nesterov';
-  if (to === 'train.optimizer') return 'soap';
+const sampleOf = ({ kind, convert: by, values, standard, only }: (typeof olmaxKeys)[number]): unknown => {
+  if (values) return Object.keys(values).find((value) => value !== standard && value !== only);
   if (kind === 'number') return by ? 0.25 : 0.5;
   return { count: 7, text: 'words', flag: true, list: ['embedding'] }[kind];
 };
@@ -108,14 +105,67 @@ describe('fromOlmax', () => {
     const { recipe } = convert({
       data: { shuffle_buffer_gb: 0.5 },
       optimizer: { adam_beta2: 0.1, momentum_dtype: 'bfloat16' },
-      model: { computation_dtype: 'bfloat16' },
     });
     expect(recipe).toMatchObject({
-      precision: 'bf16',
       data: { shuffleBytes: 5e8 },
       train: { tgBetas: [0.97, 0.9, 0.999], stateType: 'bf16' },
     });
     expect(convert({ data: { shuffle_buffer_gb: 0 } }).recipe).toMatchObject({ data: { shuffleBytes: 1 } });
+  });
+
+  it('leaves the bfloat16 of the published configurations out, as the family computes in float32', () => {
+    const { recipe, warnings } = convert({ model: { computation_dtype: 'bfloat16', storage_dtype: 'float32' } });
+    expect(recipe.precision).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/^model\.computation_dtype: "bfloat16" is left out: .*float32/)]);
+  });
+
+  it('leaves out what the optimizer does not read, and warns of it', () => {
+    const { recipe, warnings } = convert({
+      optimizer: { block_size: 128, beta1: 0.1, momentum_type: 'heavyball', momentum_dtype: 'float64' },
+    });
+    expect(recipe.train).toMatchObject({ optimizer: 'shampoo', preconditionBlock: 128 });
+    for (const key of ['tgBetas', 'momentumKind', 'stateType']) expect(recipe.train).not.toHaveProperty(key);
+    expect(warnings).toEqual([
+      'optimizer.beta1: 0.1 is left out: train.optimizer shampoo does not read it.',
+      'optimizer.momentum_type: "heavyball" is left out: train.optimizer shampoo does not read it.',
+      'optimizer.momentum_dtype: "float64" is left out: train.optimizer shampoo does not read it.',
+    ]);
+    const other = convert({ optimizer: { type: 'adamw', block_size: 128 } });
+    expect(other.recipe.train).not.toHaveProperty('preconditionBlock');
+    expect(other.warnings).toEqual([expect.stringMatching(/block_size: 128 .*adamw does not read it/)]);
+  });
+
+  it('takes the debug source for data.debug, whatever the path is and wherever it stands', () => {
+    const debug = { path: 'debug:1000000' };
+    expect(convert({ data: { debug: true, path: 'a.txt' } }).recipe.data).toMatchObject(debug);
+    expect(convert({ data: { debug: true } }).recipe.data).toMatchObject(debug);
+    expect(convert({ data: { debug: false, path: 'a.txt' } }).recipe.data).toMatchObject({ path: 'a.txt' });
+    expect(convert({ data: { debug: false } }).recipe.data).not.toHaveProperty('path');
+  });
+
+  it('names the values that a key can have', () => {
+    const wrong = { optimizer: { type: 'adagrad', momentum_type: 'bla', momentum_dtype: 'float8' } };
+    expect(() => convert(wrong)).toThrow(
+      /3 problems:\n.*type: is "adagrad", expected one of adamw, .*\n.*momentum_type: .*heavyball.*\n.*dtype: .*float64/,
+    );
+    expect(() => convert({ model: { computation_dtype: 'bla' } })).toThrow(
+      /computation_dtype: is "bla", expected one of/,
+    );
+    expect(convert({ optimizer: { type: 'TG_Adam' } }).recipe.train).toMatchObject({ optimizer: 'tgAdam' });
+  });
+
+  it.each([
+    ['as little as possible', { dims: { depth: 2 } }],
+    ['bfloat16', { model: { computation_dtype: 'bfloat16' }, optimizer: { momentum_dtype: 'bfloat16' } }],
+    ['Shampoo', { optimizer: { block_size: 512, beta1: 0.1, momentum_type: 'ema' } }],
+    ['the debug source', { data: { debug: true }, optimizer: { adam_beta2: 0.1 } }],
+    ['another optimizer', { optimizer: { type: 'adafactor', momentum_type: 'nesterov' } }],
+    ['keys of no meaning', { dims: { vocab: 512 }, model: { rezero: 0.01 }, eval: { eos: 4 } }],
+  ])('makes recipes that resolve: with %s', (_, tree) => {
+    const { recipe } = convert(tree);
+    const { model, train } = checkConfig(mergeTrees({ data: { path: 'text.txt' } }, recipe), 'the recipe', 'olmax');
+    expect(model.family).toBe('olmax');
+    expect(train).toMatchObject(recipe.train as object);
   });
 
   it('names every value of a wrong type at once', () => {

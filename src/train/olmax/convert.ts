@@ -14,7 +14,7 @@ export interface ConvertedRecipe {
 const start: ConfigTree = {
   data: { separator: 4 },
   model: { family: 'olmax' },
-  train: { optimizer: 'tgAdam', schedule: 'exponential', clipKind: 'weight', tgBetas: [0, 0, 0] },
+  train: { schedule: 'exponential', clipKind: 'weight' },
 };
 
 /**
@@ -31,35 +31,55 @@ const start: ConfigTree = {
 export const fromOlmax = (tree: ConfigTree, source: string): ConvertedRecipe => {
   const given = leavesOf(tree, []).map(({ path, value }) => ({ path, value, rule: ruleOf(path) }));
   requireFits(given, source);
-  const warnings: string[] = [];
+  const optimizer = optimizerOf(given);
+  const isRead = ({ readBy }: OlmaxKey): boolean => readBy?.includes(optimizer) ?? true;
+  // In the order of the table, so that keys with one target do not depend on the order of the file.
   let recipe = start;
-  const apply = ({ to, convert }: OlmaxKey, value: unknown): void => {
-    const path = to!.split('.');
-    const before = path.reduce<unknown>((group, name) => (isTree(group) ? group[name] : undefined), recipe);
-    const set = convert ? convert(value as never, before) : value;
-    recipe = mergeTrees(recipe, path.reduceRight<unknown>((below, name) => ({ [name]: below }), set) as ConfigTree);
-  };
-  for (const rule of olmaxKeys) {
-    if (rule.to !== undefined && rule.standard !== undefined) apply(rule, rule.standard);
+  for (const rule of olmaxKeys.filter(({ to }) => to !== undefined).filter(isRead)) {
+    const said = given.filter((leaf) => leaf.rule === rule).map(({ value }) => value);
+    for (const value of said.length > 0 ? said : [rule.standard]) recipe = withKey(recipe, rule, value);
   }
-  for (const { path, value, rule } of given) {
+  const warnings = given.flatMap(({ path, value, rule }) => {
     const key = path.join('.');
-    if (rule === undefined) warnings.push(unknownKey(key, path.at(-1)!));
-    else if (rule.to !== undefined) apply(rule, value);
-    else if (rule.only === undefined || value !== rule.only) {
-      warnings.push(`${key}: ${JSON.stringify(value)} is left out: ${rule.note}.`);
-    }
-  }
-  const implied = given.find(({ rule }) => rule?.optimizer !== undefined)?.rule?.optimizer;
-  if (implied !== undefined && !given.some(({ rule }) => rule?.to === 'train.optimizer')) {
-    recipe = mergeTrees(recipe, { train: { optimizer: implied } });
-  }
-  return { recipe, warnings };
+    const leftOut = (why: string): string => `${key}: ${JSON.stringify(value)} is left out: ${why}.`;
+    if (rule === undefined) return unknownKey(key, path.at(-1)!);
+    if (!isRead(rule)) return leftOut(`train.optimizer ${optimizer} does not read it`);
+    if (rule.to !== undefined || (rule.only !== undefined && value === rule.only)) return [];
+    return leftOut(rule.note!);
+  });
+  return { recipe: mergeTrees(recipe, { train: { optimizer } }), warnings };
+};
+
+/** The recipe with the key that a rule makes of a value. */
+const withKey = (recipe: ConfigTree, { to, values, convert }: OlmaxKey, value: unknown): ConfigTree => {
+  if (value === undefined) return recipe;
+  const path = to!.split('.');
+  const before = path.reduce<unknown>((group, name) => (isTree(group) ? group[name] : undefined), recipe);
+  const named = values ? meaning(values, value) : value;
+  const set = convert ? convert(named as never, before) : named;
+  if (set === undefined) return recipe;
+  return mergeTrees(recipe, path.reduceRight<unknown>((below, name) => ({ [name]: below }), set) as ConfigTree);
+};
+
+/** What a text is here, if it is one of the values of its key. */
+const meaning = (values: Readonly<Record<string, string>>, value: unknown): string | undefined =>
+  Object.entries(values).find(([name]) => normal(name) === normal(String(value)))?.[1];
+
+/** The one that the file names, or whose keys it has. */
+const optimizerOf = (given: readonly RuledLeaf[]): string => {
+  const named = given.find(({ rule }) => rule?.to === 'train.optimizer');
+  if (named) return meaning(named.rule!.values!, named.value)!;
+  const readers = given.flatMap(({ rule }) => (rule?.readBy ? [rule.readBy] : []));
+  return readers.find((names) => !names.includes('tgAdam'))?.[0] ?? 'tgAdam';
 };
 
 interface Leaf {
   readonly path: readonly string[];
   readonly value: unknown;
+}
+
+interface RuledLeaf extends Leaf {
+  readonly rule?: OlmaxKey;
 }
 
 /** Everything that is no group; keys without a value say nothing. */
@@ -103,16 +123,22 @@ const fits: Readonly<Record<OlmaxKind, { readonly is: (value: unknown) => boolea
   list: { is: Array.isArray, expected: 'a list' },
 };
 
-const requireFits = (given: readonly (Leaf & { readonly rule?: OlmaxKey })[], source: string): void => {
+/** What a value has to be that it is not. */
+const misfit = (value: unknown, { kind, values }: OlmaxKey): string | undefined => {
+  if (!fits[kind].is(value)) return fits[kind].expected;
+  if (values === undefined || meaning(values, value) !== undefined) return undefined;
+  return `one of ${Object.keys(values).join(', ')}`;
+};
+
+const requireFits = (given: readonly RuledLeaf[], source: string): void => {
   if (!given.some(({ rule }) => rule)) {
     const message = `${source} holds no key of an Olmax configuration, such as dims.features or optimizer.learningRate.`;
     throw new NonetError('E_CONFIG', message, { source });
   }
-  const problems = given.flatMap(({ path, value, rule }) =>
-    rule && !fits[rule.kind].is(value)
-      ? [`${path.join('.')}: is ${JSON.stringify(value)}, expected ${fits[rule.kind].expected}`]
-      : [],
-  );
+  const problems = given.flatMap(({ path, value, rule }) => {
+    const expected = rule && misfit(value, rule);
+    return expected ? [`${path.join('.')}: is ${JSON.stringify(value)}, expected ${expected}`] : [];
+  });
   if (problems.length === 0) return;
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
   throw new NonetError('E_CONFIG', `${source} has ${count}:\n${problems.map((line) => `  ${line}`).join('\n')}`, {

@@ -1,3 +1,5 @@
+import { momentumKinds, optimizerNames, stateTypes } from '../optimizer-keys.js';
+
 /** What a value of an Olmax configuration has to be. */
 export type OlmaxKind = 'count' | 'number' | 'text' | 'flag' | 'list';
 
@@ -12,20 +14,37 @@ export interface OlmaxKey {
   readonly to?: string;
   /** What Olmax takes where the key is left out; recipes then say so too. */
   readonly standard?: unknown;
+  /** The values that a text may have, and what they are here; case and underscores do not count. */
+  readonly values?: Readonly<Record<string, string>>;
   /** The value of `to`, where it is another one than that of the key; `before` is what stands there. */
   readonly convert?: (value: never, before: unknown) => unknown;
   /** Of a key that becomes nothing: the value that asks for what is done here anyway. */
   readonly only?: unknown;
-  /** The optimizer of files with this key that name none. */
-  readonly optimizer?: string;
+  /** The optimizers here that read it, all where it is left out; a file that names none has the first, if not tgAdam. */
+  readonly readBy?: readonly string[];
   /** For the documentation, and the warning of a key that becomes nothing. */
   readonly note?: string;
 }
 
-const beta = (index: number) => (rate: number, before: unknown) =>
-  (before as number[]).map((old, at) => (at === index ? Number((1 - rate).toPrecision(12)) : old));
+/** One of the three betas, whose order is that of the rates. */
+const beta = (key: string, also: string, index: number, standard: number): OlmaxKey => ({
+  ...{ key: `optimizer.${key}`, also: [also], kind: 'number', to: 'train.tgBetas', standard, readBy: ['tgAdam'] },
+  convert: (rate: number, before: unknown) =>
+    ((before as number[] | undefined) ?? [0, 0, 0]).map((old, at) =>
+      at === index ? Number((1 - rate).toPrecision(12)) : old,
+    ),
+  note: 'a rate; 1 - rate here; of tgAdam, others have train.betas',
+});
 
-const shortTypes: Readonly<Record<string, string>> = { float32: 'f32', float64: 'f64', bfloat16: 'bf16' };
+const ofShampoo = (key: string, to: string, ...others: readonly string[]): OlmaxKey => ({
+  ...{ key: `optimizer.${key}`, kind: 'count', to: `train.${to}`, readBy: ['shampoo', ...others] },
+  note: `of ${['Shampoo', ...others.map((name) => name.toUpperCase())].join(' and ')}`,
+});
+
+const alike = (names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, name]));
+
+const longTypes = { float32: 'f32', float64: 'f64', bfloat16: 'bf16' };
 
 const dims: readonly OlmaxKey[] = [
   { key: 'dims.vocab', kind: 'count', only: 256, note: 'models here read bytes: 256' },
@@ -56,13 +75,14 @@ const model: readonly OlmaxKey[] = [
   { key: 'model.eps', also: ['epsilon', 'normEps'], kind: 'number', only: 1e-16, note: 'norms have 1e-16 here' },
   { key: 'model.autoregressive', kind: 'flag', only: true, note: 'models here are causal' },
   { key: 'model.weightSharing', kind: 'flag', only: false, note: 'the middle convolution of the bottleneck is shared' },
-  { key: 'model.storageDtype', kind: 'text', only: 'float32', note: 'parameters are float32 here' },
+  {
+    key: 'model.storageDtype',
+    ...{ kind: 'text', values: alike(Object.keys(longTypes)), only: 'float32', note: 'parameters are float32 here' },
+  },
   {
     key: 'model.computationDtype',
-    kind: 'text',
-    to: 'precision',
-    convert: (type: string) => (type === 'bfloat16' ? 'bf16' : type),
-    note: 'float32 unless the file says bfloat16, which is faster only on CPUs that have it',
+    ...{ kind: 'text', values: alike(Object.keys(longTypes)), only: 'float32' },
+    note: 'this family computes in float32; precision bf16 is of the bit transformer',
   },
   { key: 'model.rezero', also: ['rezeroLearningRateScale'], kind: 'number', note: 'there is no rezero' },
   { key: 'model.qrnnFrequency', also: ['qrnn'], kind: 'count', note: 'there is no QRNN' },
@@ -73,9 +93,7 @@ const optimizer: readonly OlmaxKey[] = [
   {
     key: 'optimizer.type',
     also: ['optimizer', 'name'],
-    kind: 'text',
-    to: 'train.optimizer',
-    standard: 'tgAdam',
+    ...{ kind: 'text', to: 'train.optimizer', standard: 'tgAdam', values: alike(optimizerNames) },
     note: 'tgAdam, shampoo, or another one by its name here',
   },
   { key: 'optimizer.learningRate', kind: 'number', to: 'train.learningRate', standard: 0.01 },
@@ -93,7 +111,7 @@ const optimizer: readonly OlmaxKey[] = [
     key: 'optimizer.weightDecay',
     also: ['decay'],
     ...{ kind: 'number', to: 'train.weightDecay', standard: 0.01 },
-    note: 'of all matrices; Olmax in fact decays the embeddings alone, see train.decayNames',
+    note: 'of all matrices; Olmax in fact decays the embeddings alone: train.decayNames [embedding, projection]',
   },
   { key: 'optimizer.decayNames', kind: 'list', to: 'train.decayNames', note: 'parts of paths of parameters here' },
   {
@@ -101,68 +119,26 @@ const optimizer: readonly OlmaxKey[] = [
     also: ['clip', 'gradientClipping'],
     ...{ kind: 'number', to: 'train.clipRatio', standard: 0.001, note: 'with train.clipKind weight' },
   },
-  {
-    key: 'optimizer.adamBeta1',
-    also: ['beta1'],
-    ...{ kind: 'number', to: 'train.tgBetas', standard: 0.03, convert: beta(0), note: 'a rate; 1 - rate here' },
-  },
-  {
-    key: 'optimizer.adamBeta2',
-    also: ['beta2'],
-    ...{ kind: 'number', to: 'train.tgBetas', standard: 0.003, convert: beta(1), note: 'a rate; 1 - rate here' },
-  },
-  {
-    key: 'optimizer.adamBeta3',
-    also: ['beta3'],
-    ...{ kind: 'number', to: 'train.tgBetas', standard: 0.001, convert: beta(2), note: 'a rate; 1 - rate here' },
-  },
+  beta('adamBeta1', 'beta1', 0, 0.03),
+  beta('adamBeta2', 'beta2', 1, 0.003),
+  beta('adamBeta3', 'beta3', 2, 0.001),
   {
     key: 'optimizer.momentumType',
     also: ['momentumKind'],
-    kind: 'text',
-    to: 'train.momentumKind',
-    standard: 'debiased',
+    ...{ kind: 'text', to: 'train.momentumKind', standard: 'debiased', values: alike(momentumKinds) },
+    ...{ readBy: ['tgAdam'], note: 'of tgAdam' },
   },
   {
     key: 'optimizer.momentumDtype',
     also: ['stateType'],
-    ...{ kind: 'text', to: 'train.stateType', standard: 'float32' },
-    convert: (type: string) => shortTypes[type] ?? type,
-    note: 'float32, float64 or bfloat16',
+    ...{ kind: 'text', to: 'train.stateType', standard: 'float32', values: { ...longTypes, ...alike(stateTypes) } },
+    ...{ readBy: ['tgAdam'], note: 'float32, float64 or bfloat16; of tgAdam' },
   },
-  {
-    key: 'optimizer.blockSize',
-    kind: 'count',
-    to: 'train.preconditionBlock',
-    optimizer: 'shampoo',
-    note: 'of Shampoo',
-  },
-  {
-    key: 'optimizer.statisticsComputeSteps',
-    kind: 'count',
-    to: 'train.statisticsEvery',
-    optimizer: 'shampoo',
-    note: 'of Shampoo',
-  },
-  {
-    key: 'optimizer.preconditioningComputeSteps',
-    kind: 'count',
-    to: 'train.preconditionEvery',
-    optimizer: 'shampoo',
-    note: 'of Shampoo',
-  },
-  {
-    key: 'optimizer.startPreconditioningStep',
-    kind: 'count',
-    to: 'train.preconditionFrom',
-    optimizer: 'shampoo',
-    note: 'of Shampoo',
-  },
-  {
-    key: 'optimizer.skipPreconditioningDimSizeGt',
-    also: ['skipPreconditioningDimSize'],
-    ...{ kind: 'count', to: 'train.preconditionSkip', optimizer: 'shampoo', note: 'of Shampoo' },
-  },
+  ofShampoo('blockSize', 'preconditionBlock'),
+  ofShampoo('statisticsComputeSteps', 'statisticsEvery'),
+  ofShampoo('preconditioningComputeSteps', 'preconditionEvery', 'soap'),
+  ofShampoo('startPreconditioningStep', 'preconditionFrom'),
+  { ...ofShampoo('skipPreconditioningDimSizeGt', 'preconditionSkip', 'soap'), also: ['skipPreconditioningDimSize'] },
 ];
 
 const training: readonly OlmaxKey[] = [
@@ -188,6 +164,11 @@ const training: readonly OlmaxKey[] = [
 
 const data: readonly OlmaxKey[] = [
   { key: 'data.path', kind: 'text', to: 'data.path', note: 'copy what lies in an object store to files first' },
+  {
+    key: 'data.debug',
+    ...{ kind: 'flag', to: 'data.path', note: 'true is debug:1000000, whatever the path is; it needs no file' },
+    convert: (debug: boolean, before: unknown) => (debug ? 'debug:1000000' : before),
+  },
   { key: 'data.interleavedDatasets', kind: 'count', to: 'data.interleave', standard: 2 },
   {
     key: 'data.shuffleBufferGb',
@@ -205,7 +186,6 @@ const data: readonly OlmaxKey[] = [
   { key: 'data.prefetchBuffer', also: ['prefetch'], kind: 'count', note: 'each worker makes two batches ahead' },
   { key: 'data.datasetsPerStep', also: ['dataSets'], kind: 'count', note: 'a step reads from data.interleave files' },
   { key: 'data.deterministic', kind: 'flag', only: true, note: 'the order of data always is a function of the seed' },
-  { key: 'data.debug', kind: 'flag', only: false, note: 'data.path debug:1000000 needs no file' },
 ];
 
 const rest: readonly OlmaxKey[] = [

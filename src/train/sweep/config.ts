@@ -33,7 +33,9 @@ export const sweepSchema = lazily(() => {
       if (min === undefined || max === undefined) return wrong('expected values, or min and max');
       if (min >= max) wrong(`expected less than max, which is ${max}`, 'min');
       if (scale === 'log' && min <= 0) wrong('expected more than 0: the scale is logarithmic', 'min');
-      if (integer && !(Number.isInteger(min) && Number.isInteger(max))) wrong('expected whole numbers as its ends');
+      for (const [end, value] of Object.entries({ min, max })) {
+        if (integer && !Number.isInteger(value)) wrong('expected a whole number, as integer is true', end);
+      }
     });
   return z
     .strictObject({
@@ -72,8 +74,8 @@ export const sweepSchema = lazily(() => {
       if (method !== 'grid') return;
       for (const [key, { values, points }] of Object.entries(parameters)) {
         if (values ?? points) continue;
-        const message = 'expected points: the number of values of the range that a grid tries';
-        addIssue({ code: 'custom', path: ['parameters', key], message });
+        const message = 'expected the number of values of the range that a grid tries';
+        addIssue({ code: 'custom', path: ['parameters', key, 'points'], message });
       }
     });
 });

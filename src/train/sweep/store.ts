@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NonetError } from '../../core/errors.js';
-import { fileError, fileExists, readJson, writeFileAtomic } from '../../core/files.js';
+import { fileExists, makeFolder, readJson, writeFileAtomic } from '../../core/files.js';
 import type { SweepConfig } from './config.js';
 import type { Settings } from './space.js';
 
@@ -59,11 +58,7 @@ export const sweepFolder = ({ root, name }: Pick<SweepConfig, 'root' | 'name'>):
 /** Makes the folder of a sweep. `E_RUN` where a run has its name. */
 export const createSweepFolder = async (config: SweepConfig): Promise<string> => {
   const path = sweepFolder(config);
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw fileError(error, 'create', path);
-  }
+  await makeFolder(path);
   if (await fileExists(join(path, 'config.json'))) {
     throw new NonetError('E_RUN', `${path} is a run: give the sweep another name.`, { path });
   }
