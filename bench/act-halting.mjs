@@ -2,12 +2,12 @@ import { checkConfig } from '../dist/train/config.js';
 import { depthCorrelations } from './depths.mjs';
 import { createTrainings, splitText, textOf } from './timed-training.mjs';
 
-const shape = { preset: 'nano', contextLength: 128, layers: 4 };
+const shape = { preset: 'nano', contextLength: 64, layers: 4 };
 /** Few steps want positions to pay early, long runs a larger focus: docs/log.md has what others come to. */
 const pondering = { ponderFocus: 3, ponderWeight: 0.012 };
 const steps = 700;
 /** Of one training on an AVX2 thread; only for the time that is told at the start. */
-const usualSeconds = 130;
+const usualSeconds = 60;
 
 /** What halting costs and leaves out after the same steps on the same text, and whether depth follows surprise. */
 export const measureTraining = async (bench, report) => {
@@ -38,7 +38,7 @@ export const measureTraining = async (bench, report) => {
 
 const configOf = ({ folder, threads, quick }, data, { name, model, train }) => {
   const small = quick ? { layers: 2, contextLength: 16, dModel: 32, feedForward: 32 } : {};
-  const course = quick ? { steps: 2, batchSize: 2, warmupSteps: 1 } : { steps, batchSize: 16, warmupSteps: 100 };
+  const course = quick ? { steps: 2, batchSize: 2, warmupSteps: 1 } : { steps, batchSize: 12, warmupSteps: 100 };
   const tree = {
     run: { root: folder, name },
     ...{ threads, data, model: { ...shape, ...small, ...model } },
