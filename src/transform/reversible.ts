@@ -24,6 +24,9 @@ export const uncouple = (f: Branch, g: Branch, [y1, y2]: Streams): Streams => {
 /**
  * `couple`, differentiated without its inputs: the backward pass computes each branch once more from the outputs, by the same
  * random numbers, and with it both the inputs and the gradients. So of a chain only the last outputs are kept.
+ *
+ * @example
+ * const end = layers.reduce<Streams>((streams, { f, g }) => reversible(f, g, streams), [x, x]);
  */
 export const reversible = (f: Branch, g: Branch, streams: Streams): Streams => {
   const branches: Region[] = [];
