@@ -96,7 +96,8 @@ export const parameterCount = (module: Module): number =>
  * Throws `E_TRACE` for a path that is missing in the tree and `E_SHAPE` for a tensor of another type.
  *
  * @example
- * const step = compile((parameters, batch) => bind(model, parameters, () => model.loss(batch)));
+ * const lossOf = (state: nn.ParameterState, batch: Tensor) =>
+ *   nn.bind(model, nn.joinParameters(state), () => model.loss(batch));
  */
 export const bind = <R>(module: Module, tree: Tree<Tensor>, body: () => R): R => {
   const values = parametersOf(module).map(({ path, parameter }) => [parameter, leafOf(tree, path, parameter)] as const);
