@@ -35,7 +35,7 @@ const plateauRates = (rows: readonly MetricsRow[], steps: number, keys: PlateauK
   let rise = { from: 0, steps: keys.warmupSteps };
   for (let step = 0; step < steps; step++) {
     const figure = step > 0 ? figures.get(step) : undefined;
-    const isRising = plateaus > 0 && step < rise.from + rise.steps;
+    const isRising = step <= rise.from + rise.steps;
     if (figure !== undefined && figure < best - keys.plateauMinChange) [best, waited] = [figure, 0];
     else if (figure !== undefined && !isRising) waited++;
     if (waited === keys.plateauPatience) {
