@@ -33,11 +33,11 @@ export const reversible = (f: Branch, g: Branch, streams: Streams): Streams => {
   const traced =
     (branch: Branch): Branch =>
     (x) => {
-      const region = traceRegion((y) => [branch(y!)], [x]);
+      const region = traceRegion('reversible', (y) => [branch(y!)], [x]);
       branches.push(region);
       return region.outputs[0]!;
     };
-  const whole = traceRegion((x1, x2) => couple(traced(f), traced(g), [x1!, x2!]), streams);
+  const whole = traceRegion('reversible', (x1, x2) => couple(traced(f), traced(g), [x1!, x2!]), streams);
   const [ofF, ofG] = branches as [Region, Region];
   const outputs = callRegion(whole, streams, ({ outputs: [y1, y2], cotangents }, captured) => {
     const now = new Map(whole.captured.map((tensor, i) => [tensor, captured[i]!]));
