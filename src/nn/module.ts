@@ -87,9 +87,15 @@ export const joinParameters = ({ parameters, frozen }: ParameterState): Tree<Ten
   return nest(leaves.map(({ path, value }) => [path, value] as const));
 };
 
-/** How many numbers a module has. Nothing is allocated. */
-export const parameterCount = (module: Module): number =>
-  parametersOf(module).reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
+/** How many numbers a module has, frozen ones included. Nothing is allocated. */
+export const parameterCount = (module: Module): number => numbersIn(parametersOf(module));
+
+/** How many of them are trained. */
+export const trainedParameterCount = (module: Module): number =>
+  numbersIn(parametersOf(module).filter(({ parameter }) => !parameter.frozen));
+
+const numbersIn = (parameters: readonly NamedParameter[]): number =>
+  parameters.reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
 
 /**
  * Gives every parameter of `module` the tensor of its path in `tree` while `body` traces, and returns what `body` does.

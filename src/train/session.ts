@@ -9,7 +9,7 @@ import {
 import type { BatcherOf, BatchKind, Dataset } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
 import type { LanguageModel } from '../models/index.js';
-import { parameterCount } from '../nn/index.js';
+import { parameterCount, trainedParameterCount } from '../nn/index.js';
 import { keepBase, readBase } from './adapter.js';
 import { type BatchSource, prefetchedBatches } from './batch-source.js';
 import { openBoard } from './board.js';
@@ -50,6 +50,8 @@ export interface TrainResult {
   /** Steps of this call by the kind of their batches, with `train.compression`. */
   readonly batchKinds?: Readonly<Record<BatchKind, number>>;
   readonly parameters: number;
+  /** Of these; fewer with adapters. */
+  readonly trainedParameters: number;
   /** Whether `generate` works with the model: its patches make whole bytes. */
   readonly writesBytes: boolean;
   /** On the whole validation part at the end; missing when interrupted. */
@@ -185,6 +187,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       dataWaitSeconds: loop.dataWaitSeconds,
       ...(config.train.compression && { batchKinds: loop.kinds }),
       parameters: parameterCount(model),
+      trainedParameters: trainedParameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),
       ...(config.train.keepBest && loop.course.best && { best: loop.course.best }),

@@ -12,6 +12,7 @@ const result = {
   batchBytes: 32_768,
   dataWaitSeconds: 0.1,
   parameters: 869_631,
+  trainedParameters: 869_631,
   writesBytes: true,
   validation: { bitsPerByte: 2.5, parityCrossEntropy: null, bytes: 6000 },
   interrupted: false,
@@ -30,6 +31,12 @@ describe('trainReport', () => {
     const text = trainReport({ ...result, executedPeakShare: 0.65 }, 'a');
     expect(text).toMatch(/50\.0% of the measured peak \(65\.0% with what is computed again and by the optimizer\)/);
     expect(trainReport({ ...result, executedPeakShare: 0.5 }, 'a')).not.toMatch(/again/);
+  });
+
+  it('tells how many parameters are trained, where not all are', () => {
+    expect(trainReport(result, 'a')).toMatch(/parameters +870 k\n/);
+    const text = trainReport({ ...result, trainedParameters: 12_288 }, 'a');
+    expect(text).toMatch(/parameters +870 k, 12\.3 k of them trained\n/);
   });
 
   it('tells what batches took, and of what kinds they were', () => {
