@@ -263,8 +263,7 @@ const lengths = ['steps', 'epochs', 'minutes'];
 
 /**
  * A tree with settings of the command line. A length among them is meant, even where the tree has another one.
- *
- * @throws NonetError `E_CONFIG` for two lengths among them, `E_USAGE` for a setting that is no assignment.
+ * Throws `E_CONFIG` for two lengths among them.
  */
 export const withSettings = (tree: ConfigTree, overrides: readonly string[]): ConfigTree => {
   const sets = (key: string): boolean => overrides.some((override) => override.startsWith(`train.${key}=`));
