@@ -26,6 +26,7 @@ export { type RunConfig, resolveConfig, runConfigSchema } from './train/config.j
 export { type EvaluateOptions, type Evaluation, evaluateRun } from './train/evaluate.js';
 export { haltProbs } from './train/halt-probs.js';
 export { type LoadedRun, loadRun } from './train/load.js';
+export { mergeRun } from './train/merge.js';
 export { type ConvertedRecipe, fromOlmax } from './train/olmax/convert.js';
 export { graphOf, planRun } from './train/plan.js';
 export {
@@ -41,10 +42,13 @@ export { type SweepResult, sweep } from './train/sweep/sweep.js';
 export { resume, type TrainOptions, type TrainResult, train } from './train/trainer.js';
 export {
   type Axes,
+  type Branch,
   customGradient,
   grad,
   type RecomputeOptions,
   recompute,
+  reversible,
+  type Streams,
   type VmapOptions,
   valueAndGrad,
   vjp,

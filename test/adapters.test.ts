@@ -6,7 +6,7 @@ import { runInMemory } from '../src/cli/test-support.js';
 import { evaluateRun } from '../src/train/evaluate.js';
 import { loadRun } from '../src/train/load.js';
 import { mergeRun } from '../src/train/merge.js';
-import { resume, train } from '../src/train/trainer.js';
+import { resume, type TrainResult, train } from '../src/train/trainer.js';
 import { trainingRoot } from './train-support.js';
 
 const { root, configOf, weightsOf, metricsOf, expectSameInParts } = trainingRoot();
@@ -16,9 +16,10 @@ const from = join(root, 'base');
 const adapter = { rank: 3, alpha: 6 };
 const tuned = { train: { steps: 30, learningRate: 3e-2 }, init: { from }, adapter };
 
+let tunedResult: TrainResult;
 beforeAll(async () => {
   await train(configOf({ name: 'base', train: { steps: 10 } }));
-  await train(configOf({ name: 'tuned', ...tuned }));
+  tunedResult = await train(configOf({ name: 'tuned', ...tuned }));
 });
 
 const validationOf = async (name: string): Promise<number> => {
@@ -28,7 +29,10 @@ const validationOf = async (name: string): Promise<number> => {
 
 describe('adapters on a trained model', () => {
   it('are all that is trained and saved, and learn', async () => {
-    const names = (await weightsOf('tuned')).map(({ name }) => name);
+    const weights = await weightsOf('tuned');
+    const names = weights.map(({ name }) => name);
+    expect(tunedResult.trainedParameters).toBe(weights.reduce((sum, { data }) => sum + data.length, 0));
+    expect(tunedResult.parameters).toBeGreaterThan(2 * tunedResult.trainedParameters);
     expect(names).toHaveLength(2 * 4 * 2);
     expect(names.every((name) => /^blocks\.\d+\..*\.adapter\.(down|up)$/.test(name))).toBe(true);
     expect(await validationOf('tuned')).toBeLessThan((await validationOf('base')) - 0.02);

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { runCli } from '../src/cli/run-cli.js';
 import { kernels } from '../src/compile/lower/instruction.js';
 import { opcodes } from '../src/compile/lower/opcodes.js';
+import * as library from '../src/index.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pages = [
@@ -82,6 +83,17 @@ describe.each(pages)('$path', ({ path, text }) => {
         .filter((option) => !help.includes(option));
       expect(unknown, line).toEqual([]);
     }
+  });
+});
+
+describe('the library', () => {
+  it.each([
+    ['docs/guide.md', /What the command does is there as functions: (.*?)\. /],
+    ['README.md', /^\| Gradients \| (.*?);/m],
+  ])('has the functions that %s names', (path, sentence) => {
+    const names = inCode(sentence.exec(pages.find((page) => page.path === path)!.text)![1]!);
+    expect(names.length).toBeGreaterThan(5);
+    expect(names.filter((name) => !Object.hasOwn(library, name))).toEqual([]);
   });
 });
 

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { corpusPath } from '../src/cli/corpus.js';
+import { packageFile } from '../src/core/package-root.js';
 import { type BitTransformerConfig, createModel } from '../src/models/index.js';
-import { resolveConfig } from '../src/train/config.js';
+import { type RunConfig, resolveConfig } from '../src/train/config.js';
 import { type MetricsRow, readMetrics } from '../src/train/metrics.js';
 import { train } from '../src/train/trainer.js';
 
@@ -35,7 +36,7 @@ const plateauRates = (rows: readonly MetricsRow[], steps: number, keys: PlateauK
   let rise = { from: 0, steps: keys.warmupSteps };
   for (let step = 0; step < steps; step++) {
     const figure = step > 0 ? figures.get(step) : undefined;
-    const isRising = plateaus > 0 && step < rise.from + rise.steps;
+    const isRising = step <= rise.from + rise.steps;
     if (figure !== undefined && figure < best - keys.plateauMinChange) [best, waited] = [figure, 0];
     else if (figure !== undefined && !isRising) waited++;
     if (waited === keys.plateauPatience) {
@@ -61,6 +62,14 @@ interface PlateauKeys {
   readonly plateauMinChange: number;
   readonly plateauWarmupSteps: number;
 }
+
+/** Every `group.key` with its value as JSON. */
+const valuesOf = (config: RunConfig): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(config).flatMap(([group, keys]) =>
+      Object.entries(Object(keys)).map(([key, value]) => [`${group}.${key}`, JSON.stringify(value)] as const),
+    ),
+  );
 
 describe('the tiny recipes on Moby Dick', () => {
   const entropy = orderZeroEntropy(readFileSync(corpusPath()));
@@ -99,5 +108,22 @@ describe('the tiny recipes on Moby Dick', () => {
         expect(b.chunkSize).toBeLessThan(b.contextLength!);
       }
     }
+  });
+
+  it('differ from these in the keys that docs/recipes.md lists, and in no other', async () => {
+    const differing = new Set<string>();
+    for (const name of ['a', 'b', 'c', 'a-patched', 'b-patched', 'c-patched']) {
+      const full = valuesOf(await resolveConfig(`bitformer-${name}`, ['data.path=x', 'run.name=x']));
+      const tiny = valuesOf(await resolveConfig(`bitformer-${name}-tiny`, ['data.path=x', 'run.name=x']));
+      for (const [key, value] of tiny) if (value !== full.get(key)) differing.add(key);
+    }
+    const page = readFileSync(packageFile('docs/recipes.md'), 'utf8');
+    const table = /### The tiny recipes[\s\S]*?\n## /.exec(page)![0];
+    const listed = [...table.matchAll(/^\| (`\w+\..*?) \|/gm)].flatMap(([, cell]) => {
+      const names = cell!.replaceAll('`', '').split(', ');
+      const group = names[0]!.split('.')[0];
+      return names.map((key) => (key.includes('.') ? key : `${group}.${key}`));
+    });
+    expect(listed.sort()).toEqual([...differing].sort());
   });
 });

@@ -183,6 +183,10 @@ export const refusals: readonly { readonly when: (of: Combination) => boolean; r
     message: /is set, but there are no experts; give their number/,
   },
   {
+    when: (of) => withExperts(of) && of['model.softExperts'] === true && of['model.expertsPerToken'] === 2,
+    message: /softExperts sends each position to all experts, but expertsPerToken is 2/,
+  },
+  {
     when: (of) => Number(of['train.stepsPerCall'] ?? 1) > 1 && of['train.compression'] !== undefined,
     message: /train.stepsPerCall: is 3, but the batches of train.compression/,
   },

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../src/checkpoint/safetensors.js';
 import { compile } from '../src/compile/compile.js';
+import { defaultExecutor } from '../src/compile/default-executor.js';
 import { hostArray } from '../src/compile/host-array.js';
-import { attentionMaps, requireBitTransformer } from '../src/models/index.js';
-import { bind, joinParameters, type ParameterState } from '../src/nn/index.js';
+import { State } from '../src/compile/state.js';
+import { attentionMaps, BitTransformer, requireBitTransformer } from '../src/models/index.js';
+import { bind, joinParameters, type ParameterState, parameterTypes } from '../src/nn/index.js';
 import type { Tensor } from '../src/tensor/index.js';
 import { attentionOf } from '../src/train/attention.js';
 import { evaluateRun } from '../src/train/evaluate.js';
@@ -77,6 +79,16 @@ describe('attention on request', () => {
     // Both ways: columns on either side.
     const both = await attentionOf(model, state, patches, { causal: false });
     expect(Array.from(both.find(({ name }) => name === 'windows')!.data).slice(4, 8)).toEqual([8, 16, 3, 21]);
+    state.free();
+  });
+
+  it.each(['rotary', 'learned'] as const)('refuses more than the context, with %s positions', async (positions) => {
+    const model = new BitTransformer({ layers: 1, dModel: 16, heads: 2, contextLength: 16, positions });
+    const state = State.create(defaultExecutor(), { parameters: parameterTypes(model) });
+    await expect(attentionOf(model, state, new Int32Array(20))).rejects.toMatchObject({
+      code: 'E_SHAPE',
+      message: expect.stringContaining('length up to 16; got [1, 20]'),
+    });
     state.free();
   });
 

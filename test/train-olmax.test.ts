@@ -78,7 +78,10 @@ describe('the family olmax', () => {
     [{ precision: 'bf16' as const }, /precision bf16: the family olmax/],
     [{ train: { labelSmoothing: 0.1 } }, /train\.labelSmoothing: the family olmax/],
     [{ train: { stream: true } }, /train\.stream: models of the family olmax/],
-    [{ model: { ...model, layers: 3 } }, /model\.layers: does not go with the other keys here/],
+    [
+      { model: { ...model, layers: 3 } },
+      /model\.layers: does not go with the other keys here: it belongs to model.family=bit-transformer/,
+    ],
     [{ model: { ...model, featurs: 3 } }, /did you mean model\.features/],
     [{ model: { ...model, family: 'olmx' } }, /"bit-transformer" or "olmax"/],
     [

@@ -131,6 +131,10 @@ describe('openRun', () => {
     });
     await expect(openRun('moby', root)).rejects.toThrow(/there are shakespeare/);
     await expect(openRun('moby', join(root, 'none'))).rejects.toThrow(/holds no runs/);
+    for (let i = 10; i < 22; i++) await writeRunConfig(await createRun(root, `trial ${i}`), {});
+    await expect(openRun('moby', root)).rejects.toThrow(
+      /there are shakespeare, trial 10, .* trial 18 ... and 3 more\.$/,
+    );
   });
 
   it('does not take just any folder for a run', async () => {
@@ -182,6 +186,15 @@ describe('the best checkpoint of a run', () => {
     await saveStep(run.path, 9, 4);
     await expect(findCheckpoint('first@best', { root })).rejects.toThrow(/keeps no checkpoint of step 4, its best/);
     await expect(findCheckpoint('frist@best', { root })).rejects.toThrow(/there is no run frist: did you mean first/);
+  });
+
+  it('does not go with the step of another one', async () => {
+    const first = await saveStep((await createRun(root, 'first')).path, 1, 1);
+    expect(await findCheckpoint('first', { root, step: 1 })).toBe(first);
+    await expect(findCheckpoint('first@best', { root, step: 3 })).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: expect.stringMatching(/^first@best is the best .*--checkpoint .*step 3: the two do not go together/),
+    });
   });
 
   it('is not looked for where a run has such a name itself', async () => {

@@ -2,9 +2,18 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { NonetError } from '../core/errors.js';
 import { fileExists, makeFolder, readJson, writeFileAtomic } from '../core/files.js';
+import { formatList } from '../core/format.js';
 import { nearest } from '../core/nearest.js';
 import type { ConfigTree } from '../core/recipe.js';
-import { CONFIG_FILE, checkpointsFolder, entriesOf, LOCK_FILE, METRICS_FILE, savedSteps } from './layout.js';
+import {
+  CONFIG_FILE,
+  checkpointsFolder,
+  entriesOf,
+  LOCK_FILE,
+  METRICS_FILE,
+  savedSteps,
+  stepFolder,
+} from './layout.js';
 import { bestCheckpoint, type FindOptions, isCheckpoint, latestCheckpoint } from './load.js';
 
 /** The folder of one training run: its configuration, checkpoints, metrics and whatever else belongs to it. */
@@ -59,7 +68,7 @@ export async function openRun(pathOrName: string, root = RUNS_ROOT): Promise<Run
     suggestion !== undefined
       ? `did you mean ${suggestion}?`
       : known.length > 0
-        ? `in ${root} there are ${known.join(', ')}.`
+        ? `in ${root} there are ${formatList(known)}.`
         : `${root} holds no runs; train one first.`;
   throw new NonetError('E_RUN', `there is no run ${pathOrName}: ${advice}`, { path: pathOrName, known });
 }
@@ -68,21 +77,27 @@ export async function openRun(pathOrName: string, root = RUNS_ROOT): Promise<Run
 const BEST = /^(.+)@best$/;
 
 /**
- * The checkpoint meant by a run's name, a run's folder (their latest intact one, with `@best` behind it their best one) or
- * the folder of a checkpoint.
+ * The checkpoint meant by a run's name, a run's folder (their latest intact one, with `@best` behind it their best one, with
+ * `step` the one of that step, whether it is there or not) or the folder of a checkpoint.
  *
- * @throws NonetError `E_RUN` when there is no such run, `E_CHECKPOINT` when it has no such intact checkpoint.
+ * @throws NonetError `E_RUN` when there is no such run, `E_CHECKPOINT` when it has no such intact checkpoint, `E_USAGE` for
+ *   both `@best` and a step.
  */
 export async function findCheckpoint(
   pathOrName: string,
-  { root = RUNS_ROOT, warn }: FindOptions & { root?: string } = {},
+  { root = RUNS_ROOT, warn, step }: FindOptions & { root?: string; step?: number } = {},
 ): Promise<string> {
-  if (await isCheckpoint(pathOrName)) return pathOrName;
+  if (step === undefined && (await isCheckpoint(pathOrName))) return pathOrName;
   const [, name] = BEST.exec(pathOrName) ?? [];
   // A run may have such a name itself.
   const isOther = name !== undefined && !(await isRun(pathOrName)) && !(await isRun(join(root, pathOrName)));
+  if (isOther && step !== undefined) {
+    const message = `${pathOrName} is the best checkpoint of ${name}, --checkpoint the one of step ${step}: the two do not go together, leave one out.`;
+    throw new NonetError('E_USAGE', message, { path: pathOrName, step });
+  }
   if (isOther) return bestCheckpoint((await openRun(name, root)).path, { warn });
-  return latestCheckpoint((await openRun(pathOrName, root)).path, { warn });
+  const { path } = await openRun(pathOrName, root);
+  return step === undefined ? latestCheckpoint(path, { warn }) : join(checkpointsFolder(path), stepFolder(step));
 }
 
 /** The names of the runs under `root`, in alphabetical order; none when there is no such folder. */

@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
 import { NonetError } from '../core/errors.js';
+import { recipeNames } from '../core/recipe-path.js';
+import { schedules } from '../train/schedule-keys.js';
 
 /** A flag under which users of BitTransformerLM know a key. */
 export interface PlaybookFlag {
@@ -12,64 +14,93 @@ export interface PlaybookFlag {
   /** The key that it sets; missing where there is none. */
   readonly key?: string;
   readonly help: string;
-  /** The value of the key; missing where the flag leaves all as it is. Unless told that of the flag itself. */
-  readonly keyValue?: (given: string) => string | undefined;
+  /** How its value is read; unless told the key takes it as it is, and says what is wrong with it. */
+  readonly read?: Reading;
 }
 
-const yes = 'true';
-const switchValue = 'true|false';
+/** The value of the key for what was given; nothing where the flag leaves all as it is. Throws `E_USAGE` or `E_CONFIG`. */
+type Reading = (given: string, flag: string) => string | undefined;
 
-/** All of them: what `nonet train` takes, what its help says and what docs/recipes.md tells. */
+/** A word in which case, `-` and `_` do not count. */
+const plain = (word: string): string => word.toLowerCase().replaceAll(/[_-]/g, '');
+
+/** One of these words, each with the value of the key that it means. */
+const oneOf =
+  (values: Readonly<Record<string, string>>): Reading =>
+  (given, flag) => {
+    const meant = Object.keys(values).find((known) => plain(known) === plain(given));
+    if (meant !== undefined) return values[meant];
+    const message = `${flag} is "${given}", expected ${Object.keys(values).join(', ')}.`;
+    throw new NonetError('E_USAGE', message, { flag, given });
+  };
+
+/** Nothing for what is as it is anyway; anything else has a reason why it is not to be had. */
+const only =
+  (allowed: string, reason: string): Reading =>
+  (given, flag) => {
+    if (plain(given) === allowed) return undefined;
+    throw new NonetError('E_CONFIG', `${flag} ${given}: ${reason}. Leave it out.`, { flag, given });
+  };
+
+const themselves = (values: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(values.map((value) => [value, value]));
+
+const notThere = 'training with quantised weights is not there yet';
+const optional = { value: 'true|false', bare: 'true' };
+const onOff = { ...optional, read: oneOf(themselves(['true', 'false'])) };
+
+/** All of them: what `nonet train` and `nonet plan` take, what their help says and what docs/recipes.md tells. */
 export const playbookFlags: readonly PlaybookFlag[] = [
   { name: '--layers', value: 'N', key: 'model.layers', help: 'number of blocks' },
   { name: '--d_model', value: 'N', key: 'model.dModel', help: 'width' },
   { name: '--nhead', value: 'N', key: 'model.heads', help: 'attention heads' },
   {
     name: '--causal',
-    ...{ value: switchValue, bare: yes },
+    ...optional,
     help: 'training is causal; false is an error',
-    keyValue: (given) => refuse(given, [yes], '--causal', 'training is causal: both-sided training is not there yet'),
+    read: only('true', 'training is causal: both-sided training is not there yet'),
   },
   { name: '--chunk_size', value: 'N', key: 'model.chunkSize', help: 'patches of a chunk, 0 for full attention' },
-  { name: '--act', value: switchValue, bare: yes, key: 'model.act', help: 'adaptive computation time' },
-  { name: '--reversible', value: switchValue, bare: yes, key: 'model.reversible', help: 'coupled streams' },
+  { name: '--act', ...onOff, key: 'model.act', help: 'adaptive computation time' },
+  { name: '--reversible', ...onOff, key: 'model.reversible', help: 'coupled streams' },
   {
     name: '--checkpointing',
-    ...{ value: switchValue, bare: yes, key: 'model.recompute' },
+    ...{ ...optional, key: 'model.recompute' },
     help: 'block where true, none where false',
-    keyValue: (given) => oneOf({ true: 'block', false: 'none' }, given, '--checkpointing'),
+    read: oneOf({ true: 'block', false: 'none' }),
   },
-  { name: '--recompute', value: 'none|block|segment', key: 'model.recompute', help: 'the same in our words' },
+  {
+    name: '--recompute',
+    ...{ value: 'none|block|segment', key: 'model.recompute' },
+    help: 'the same in our words',
+    read: oneOf(themselves(['none', 'block', 'segment'])),
+  },
   { name: '--batch_size', value: 'N', key: 'train.batchSize', help: 'windows of a micro-batch' },
   { name: '--accum_steps', value: 'N', key: 'train.accumulation', help: 'micro-batches of a step' },
   {
     name: '--amp',
-    ...{ value: 'true|false|bf16', bare: yes, key: 'precision' },
+    ...{ ...optional, value: 'true|false|bf16', key: 'precision' },
     help: 'bf16, or float32 where false',
-    keyValue: (given) => oneOf({ true: 'bf16', bf16: 'bf16', false: 'float32' }, given, '--amp'),
+    read: oneOf({ true: 'bf16', bf16: 'bf16', false: 'float32' }),
   },
   {
     name: '--lr_schedule',
     ...{ value: 'NAME', key: 'train.schedule' },
     help: 'names also as progressive_plateau, onecycle',
-    keyValue: camelCase,
+    read: oneOf({ ...themselves(schedules), cosine_warm_restarts: 'cosineRestarts' }),
   },
-  {
-    name: '--full_attn_logging',
-    ...{ value: switchValue, bare: yes, key: 'model.fullAttentionLogging' },
-    help: 'keep whole attention maps',
-  },
+  { name: '--full_attn_logging', ...onOff, key: 'model.fullAttentionLogging', help: 'keep whole attention maps' },
   {
     name: '--quantization',
     value: 'none|int8',
     help: 'quantised weights are not there yet: int8 is an error',
-    keyValue: (given) => refuse(given, ['none'], '--quantization', 'training with quantised weights is not there yet'),
+    read: only('none', notThere),
   },
   {
     name: '--qat',
-    ...{ value: switchValue, bare: yes },
+    ...optional,
     help: 'quantised weights are not there yet: true is an error',
-    keyValue: (given) => refuse(given, ['false'], '--qat', 'training with quantised weights is not there yet'),
+    read: only('false', notThere),
   },
 ];
 
@@ -89,12 +120,20 @@ export const addPlaybookFlags = (command: Command): Command => {
 
 /** The settings that the flags among a command's options stand for. Throws `E_USAGE` for a value that one cannot have. */
 export const playbookSettings = (options: Readonly<Record<string, unknown>>): string[] =>
-  playbookFlags.flatMap(({ name, key, keyValue = (given) => given }) => {
+  playbookFlags.flatMap(({ name, key, read }) => {
     const given = options[name.slice(2)];
     if (typeof given !== 'string') return [];
-    const value = keyValue(given);
+    const value = read ? read(given, name) : given;
     return key === undefined || value === undefined ? [] : [`${key}=${value}`];
   });
+
+/** Whether a command takes these flags. */
+export const hasPlaybookFlags = ({ options }: Command): boolean =>
+  options.some(({ long }) => long === playbookFlags[0]!.name);
+
+/** Whether a word behind a flag that may stand alone is its value: no other option, no setting and no recipe. */
+const isValue = (word: string | undefined): boolean =>
+  word !== undefined && !/^-|[=./\\]/.test(word) && !recipeNames().includes(word);
 
 /**
  * A command line in which each of these flags is written with underscores, and those that may stand alone have their value
@@ -109,29 +148,8 @@ export const withFlagValues = (argv: readonly string[]): string[] => {
     const flag = playbookFlags.find((known) => known.name === name.replaceAll(/(?<=\w)-/g, '_'));
     if (!flag) words.push(word);
     else if (joined !== '' || flag.bare === undefined) words.push(flag.name + joined);
-    else if (flag.value.split('|').includes(argv[i + 1] ?? '')) words.push(`${flag.name}=${argv[++i]}`);
+    else if (isValue(argv[i + 1])) words.push(`${flag.name}=${argv[++i]}`);
     else words.push(`${flag.name}=${flag.bare}`);
   }
   return words;
 };
-
-const oneOf = (values: Readonly<Record<string, string>>, given: string, flag: string): string => {
-  const value = Object.hasOwn(values, given) ? values[given] : undefined;
-  if (value !== undefined) return value;
-  throw new NonetError('E_USAGE', `${flag} is "${given}", expected ${Object.keys(values).join(', ')}.`, {
-    flag,
-    given,
-  });
-};
-
-/** Nothing for what is as it is anyway; anything else has a reason why it is not to be had. */
-const refuse = (given: string, allowed: readonly string[], flag: string, reason: string): undefined => {
-  if (allowed.includes(given)) return undefined;
-  throw new NonetError('E_CONFIG', `${flag} ${given}: ${reason}. Leave it out.`, { flag, given });
-};
-
-/** `progressive_plateau` and `onecycle` as the key has them. */
-function camelCase(given: string): string {
-  const name = given.replaceAll(/[_-](\w)/g, (_, letter: string) => letter.toUpperCase());
-  return name === 'onecycle' ? 'oneCycle' : name;
-}

@@ -16,7 +16,7 @@ import { defineTfRecord } from './commands/tfrecord.js';
 import { defineTrain } from './commands/train.js';
 import { type CliIo, widthOf } from './io.js';
 import { packageVersion } from './package-files.js';
-import { withFlagValues } from './playbook-flags.js';
+import { hasPlaybookFlags, withFlagValues } from './playbook-flags.js';
 import { reportError } from './report-error.js';
 
 /**
@@ -30,14 +30,18 @@ export const runCli = async (argv: readonly string[], io: CliIo): Promise<number
   const program = createProgram(io);
   try {
     requireKnownTopic(program, argv);
-    const words = argv[0] === 'train' ? withFlagValues(argv) : argv;
+    const command = commandNamed(program, argv[0]);
+    const words = command && hasPlaybookFlags(command) ? withFlagValues(argv) : argv;
     await program.parseAsync([...words], { from: 'user' });
     return 0;
   } catch (error) {
-    const command = program.commands.find((known) => known.name() === argv[0])?.name();
+    const command = commandNamed(program, argv[0])?.name();
     return reportError(error, io, { json: argv.includes('--json'), command });
   }
 };
+
+const commandNamed = (program: Command, name: string | undefined): Command | undefined =>
+  program.commands.find((known) => known.name() === name);
 
 /** `nonet help TOPIC` of an unknown topic is a mistake like the unknown command itself. */
 const requireKnownTopic = (program: Command, [first, topic]: readonly string[]): void => {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { NonetError } from './errors.js';
 import { nearestKey } from './nearest.js';
 import { type ConfigTree, isTree } from './recipe.js';
-import { type KnownKey, knownKeys, typeAt } from './schema-keys.js';
+import { describeType, type KnownKey, knownKeys, typeAt } from './schema-keys.js';
 
 export { applyOverrides } from './overrides.js';
 export { type ConfigTree, isTree, loadRecipe, mergeTrees } from './recipe.js';
@@ -60,8 +60,12 @@ function explain(issue: z.core.$ZodIssue, parent: Path, checked: Checked): Confi
   const what = value === undefined ? 'is missing' : `is ${shorten(value)}`;
   // A refinement knows better than the type what it did not like; of a group it says what is in it.
   if (issue.code === 'custom') return [{ key, problem: isTree(value) ? issue.message : `${what}, ${issue.message}` }];
-  // Items of lists and entries of free mappings are no known keys of their own.
-  const type = keys.find((known) => known.key === generic(path))?.type ?? typeAt(schema, path);
+  // Of a choice the issue knows what can be chosen here: in another branch of a union there may be more. Items of lists and
+  // entries of free mappings are no known keys of their own.
+  const type =
+    issue.code === 'invalid_value'
+      ? describeType({ enum: issue.values as string[] })
+      : (keys.find((known) => known.key === generic(path))?.type ?? typeAt(schema, path));
   return [{ key, problem: `${what}, expected ${type ?? expectation(issue)}` }];
 }
 
@@ -78,7 +82,11 @@ function unknownKey(path: Path, keys: readonly KnownKey[]): ConfigProblem {
   const names = new Set(keys.flatMap(({ key }) => withGroups(key)));
   const key = dotted(path);
   // Known all the same: of another branch of a union.
-  if (names.has(wanted)) return { key, problem: 'does not go with the other keys here' };
+  if (names.has(wanted)) {
+    const meant = keys.find((known) => known.key === wanted || known.key.startsWith(`${wanted}.`));
+    const belongs = meant?.goesWith ? `: it belongs to ${meant.goesWith.join(' and ')}` : '';
+    return { key, problem: `does not go with the other keys here${belongs}` };
+  }
   const suggestion = nearestKey(wanted, names);
   if (suggestion !== undefined) {
     // Put the item numbers back that `generic` took out.

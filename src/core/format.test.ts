@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDuration, formatPercent, formatRate } from './format.js';
+import { formatBytes, formatCount, formatDuration, formatList, formatPercent, formatRate } from './format.js';
 
 describe('formatBytes', () => {
   it.each([
@@ -67,5 +67,16 @@ describe('formatDuration', () => {
     [Number.POSITIVE_INFINITY, '-'],
   ])('writes %d seconds as %s', (seconds, text) => {
     expect(formatDuration(seconds)).toBe(text);
+  });
+});
+
+describe('formatList', () => {
+  it.each([
+    [[], ''],
+    [['a', 'b'], 'a, b'],
+    [['a', 'b', 'c'], 'a, b, c'],
+    [['a', 'b', 'c', 'd', 'e'], 'a, b, c ... and 2 more'],
+  ])('writes %j, three at most, as %s', (words, text) => {
+    expect(formatList(words, 3)).toBe(text);
   });
 });

@@ -64,3 +64,9 @@ function digits(value: number, unscaled: boolean): string {
   if (unscaled && Number.isInteger(value)) return String(value);
   return value < 99.95 ? value.toFixed(1) : value.toFixed(0);
 }
+
+/** `a, b, c`; of many words the first ones: `a, b ... and 12 more`. */
+export function formatList(words: readonly string[], most = 10): string {
+  const shown = words.slice(0, most).join(', ');
+  return words.length > most ? `${shown} ... and ${words.length - most} more` : shown;
+}

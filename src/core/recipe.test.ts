@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { packageFile } from './package-root.js';
 import { loadRecipe, mergeTrees } from './recipe.js';
 
 let folder = '';
@@ -36,6 +37,20 @@ describe('loadRecipe', () => {
       seed: 1,
       train: { steps: 6, betas: [3] },
       model: { layers: 2, heads: 4 },
+    });
+  });
+
+  it('extends a recipe that comes with nonet by its name, where there is no file of that name', async () => {
+    const top = await write('mine.yaml', 'extends: bitformer-a-tiny\nmodel: { layers: 3 }\n');
+    const tiny = await loadRecipe(packageFile('recipes/bitformer-a-tiny.yaml'));
+    expect(await loadRecipe(top)).toEqual(mergeTrees(tiny, { model: { layers: 3 } }));
+    await write('beside.yaml', 'extends: bitformer-a.yaml\n');
+    await write('bitformer-a.yaml', 'seed: 5\n');
+    expect(await loadRecipe(join(folder, 'beside.yaml'))).toEqual({ seed: 5 });
+    const misspelt = await write('misspelt.yaml', 'extends: bitformr-a\n');
+    await expect(loadRecipe(misspelt)).rejects.toMatchObject({
+      code: 'E_FILE',
+      message: expect.stringMatching(/misspelt\.yaml: "bitformr-a" is no file .*Did you mean bitformer-a\?/),
     });
   });
 

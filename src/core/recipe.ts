@@ -1,15 +1,16 @@
-import { dirname, extname, resolve } from 'node:path';
+import { extname, resolve } from 'node:path';
 import type { Document } from 'yaml';
 import { NonetError } from './errors.js';
 import { readText } from './files.js';
 import { yaml } from './libraries.js';
+import { recipePath } from './recipe-path.js';
 
 /** A configuration before any schema has looked at it. */
 export type ConfigTree = { readonly [key: string]: unknown };
 
 /**
- * Reads a recipe, `.yaml`, `.yml` or `.json`. Its key `extends` names another recipe, relative to the file that names
- * it, which is read first; groups are merged key by key, anything else (lists too) replaces what was there.
+ * Reads a recipe, `.yaml`, `.yml` or `.json`. Its key `extends` names another recipe, by its path relative to
+ * the file that names it or as one of those that come with nonet; that is read first; groups are merged key by key, anything else (lists too) replaces what was there.
  *
  * @throws NonetError `E_FILE` where a file cannot be read; `E_CONFIG` for a syntax error (with file, line and column),
  *   another extension, or recipes that extend each other in a circle.
@@ -30,13 +31,13 @@ async function loadInChain(path: string, shownPath: string, chain: readonly stri
   if (typeof base !== 'string' || base === '') {
     throw new NonetError(
       'E_CONFIG',
-      `${shownPath}: "extends" is ${JSON.stringify(base)}, expected the path of a recipe.`,
+      `${shownPath}: "extends" is ${JSON.stringify(base)}, expected the path or the name of a recipe.`,
       {
         path,
       },
     );
   }
-  const basePath = resolve(dirname(path), base);
+  const basePath = await recipePath(base, path);
   return mergeTrees(await loadInChain(basePath, basePath, [...chain, path]), own);
 }
 

@@ -18,8 +18,8 @@ const schema = z.strictObject({
     window: z.tuple([z.number(), z.number()]).nullable().default(null),
   }),
   schedule: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('constant') }),
-    z.strictObject({ kind: z.literal('cosine'), final: z.number().min(0) }),
+    z.strictObject({ kind: z.literal('constant'), unit: z.enum(['step', 'epoch']) }),
+    z.strictObject({ kind: z.literal('cosine'), final: z.number().min(0), unit: z.enum(['epoch', 'step', 'byte']) }),
   ]),
 });
 
@@ -39,6 +39,7 @@ describe('knownKeys', () => {
       'data.labels',
       'data.window',
       'schedule.kind',
+      'schedule.unit',
       'schedule.final',
     ]);
   });
@@ -66,8 +67,15 @@ describe('knownKeys', () => {
     ['data.window', 'list of 2 values, each number or null'],
     ['schedule.kind', '"constant" or "cosine"'],
     ['schedule.final', 'number from 0'],
+    ['schedule.unit', '"step", "epoch" or "byte"'],
   ])('describes the values of %s as %s', (key, type) => {
     expect(keys.get(key)?.type).toBe(type);
+  });
+
+  it('tells which keys of a union go with what', () => {
+    expect(keys.get('schedule.final')?.goesWith).toEqual(['schedule.kind=cosine']);
+    expect(keys.get('schedule.unit')?.goesWith).toEqual(['schedule.kind=constant', 'schedule.kind=cosine']);
+    expect(keys.get('data.path')).not.toHaveProperty('goesWith');
   });
 
   it('marks keys without a default as required', () => {

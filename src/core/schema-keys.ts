@@ -14,7 +14,12 @@ export interface KnownKey {
   readonly default?: unknown;
   /** Whether the key must be given, where the group it stands in is. */
   readonly required: boolean;
+  /** In a union that a key decides: the values of that key with which this one goes, `model.family=olmax`. */
+  readonly goesWith?: readonly string[];
 }
+
+/** A key as it is found, its types apart: alternatives of a union may add to them. */
+type FoundKey = Omit<KnownKey, 'type'> & { readonly types: readonly string[] };
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -28,9 +33,9 @@ export function jsonSchema(schema: z.ZodType): JsonSchema {
  * keys alike; a key that several of them have is listed once, with the types of all.
  */
 export function knownKeys(schema: z.ZodType): KnownKey[] {
-  const found = new Map<string, KnownKey>();
+  const found = new Map<string, FoundKey>();
   collect(jsonSchema(schema), { key: '', required: true, default: undefined }, found);
-  return [...found.values()];
+  return [...found.values()].map(({ key, types, ...rest }) => ({ key, type: joinOr(types), ...rest }));
 }
 
 interface Place {
@@ -38,38 +43,48 @@ interface Place {
   readonly required: boolean;
   /** What the default of an enclosing group says about this key. */
   readonly default: unknown;
+  /** What decided that this place is there, if it is in a union. */
+  readonly branch?: string;
 }
 
-function collect(schema: JsonSchema, place: Place, found: Map<string, KnownKey>): void {
+function collect(schema: JsonSchema, place: Place, found: Map<string, FoundKey>): void {
   const fallback = schema.default === undefined ? place.default : schema.default;
   const shapes = alternatives(schema);
   for (const shape of shapes) {
-    collectGroup(shape, { ...place, default: shape.default ?? fallback }, found);
+    const branch = shapes.length > 1 ? branchOf(shape, place.key) : undefined;
+    collectGroup(shape, { ...place, default: shape.default ?? fallback, ...(branch && { branch }) }, found);
   }
   const isLeaf = shapes.some((shape) => !hasKeys(shape));
   if (!isLeaf || place.key === '') return;
   const before = found.get(place.key);
-  if (before) {
-    const type = describeType(schema);
-    if (!before.type.includes(type)) found.set(place.key, { ...before, type: joinOr([before.type, type]) });
-    return;
-  }
+  const types = [...new Set([...(before?.types ?? []), ...typesOf(schema)])];
+  const goesWith = place.branch && { goesWith: [...(before?.goesWith ?? []), place.branch] };
   const help = schema.description ?? shapes.find((shape) => shape.description)?.description ?? '';
-  found.set(place.key, {
+  const first = {
     key: place.key,
-    type: describeType(schema),
     help,
     ...(fallback === undefined ? {} : { default: fallback }),
     required: place.required && fallback === undefined,
-  });
+  };
+  found.set(place.key, { ...(before ?? first), types, ...goesWith });
 }
 
-function collectGroup(shape: JsonSchema, place: Place, found: Map<string, KnownKey>): void {
+/** The key that tells this alternative of a union from the others, with its value here: `model.family=olmax`. */
+function branchOf(shape: JsonSchema, group: string): string | undefined {
+  for (const [name, child] of Object.entries(shape.properties ?? {})) {
+    if (typeof child === 'object' && 'const' in child)
+      return `${group === '' ? '' : `${group}.`}${name}=${child.const}`;
+  }
+  return undefined;
+}
+
+function collectGroup(shape: JsonSchema, place: Place, found: Map<string, FoundKey>): void {
+  const { branch } = place;
   for (const [name, child] of Object.entries(shape.properties ?? {})) {
     if (typeof child === 'boolean') continue;
     const key = place.key === '' ? name : `${place.key}.${name}`;
     const fallback = isTree(place.default) ? place.default[name] : undefined;
-    collect(child, { key, required: shape.required?.includes(name) ?? false, default: fallback }, found);
+    collect(child, { key, required: shape.required?.includes(name) ?? false, default: fallback, branch }, found);
   }
   for (const [suffix, child] of [
     ['[]', shape.items],
@@ -78,7 +93,7 @@ function collectGroup(shape: JsonSchema, place: Place, found: Map<string, KnownK
     if (typeof child !== 'object' || Array.isArray(child)) continue;
     // A list of plain values is one key; only keys inside its items are worth a line of their own.
     if (alternatives(child).some(hasKeys))
-      collect(child, { key: place.key + suffix, required: false, default: undefined }, found);
+      collect(child, { key: place.key + suffix, required: false, default: undefined, branch }, found);
   }
 }
 
@@ -117,11 +132,18 @@ function below(schema: JsonSchema, part: PropertyKey): JsonSchema[] {
 
 /** The values a schema takes, in words. */
 export function describeType(schema: JsonSchema): string {
+  return joinOr(typesOf(schema));
+}
+
+function typesOf(schema: JsonSchema): string[] {
   const branches = alternatives(schema);
-  if (branches.length !== 1) return joinOr([...new Set(branches.map(describeType))]);
+  if (branches.length !== 1) return [...new Set(branches.flatMap(typesOf))];
   const shape = branches[0] ?? schema;
-  if ('const' in shape) return JSON.stringify(shape.const);
-  if (shape.enum) return joinOr(shape.enum.map((value) => JSON.stringify(value)));
+  if ('const' in shape) return [JSON.stringify(shape.const)];
+  return shape.enum ? shape.enum.map((value) => JSON.stringify(value)) : [typeOf(shape)];
+}
+
+function typeOf(shape: JsonSchema): string {
   switch (shape.type) {
     case 'integer':
     case 'number':

@@ -87,16 +87,23 @@ export const joinParameters = ({ parameters, frozen }: ParameterState): Tree<Ten
   return nest(leaves.map(({ path, value }) => [path, value] as const));
 };
 
-/** How many numbers a module has. Nothing is allocated. */
-export const parameterCount = (module: Module): number =>
-  parametersOf(module).reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
+/** How many numbers a module has, frozen ones included. Nothing is allocated. */
+export const parameterCount = (module: Module): number => numbersIn(parametersOf(module));
+
+/** How many of them are trained. */
+export const trainedParameterCount = (module: Module): number =>
+  numbersIn(parametersOf(module).filter(({ parameter }) => !parameter.frozen));
+
+const numbersIn = (parameters: readonly NamedParameter[]): number =>
+  parameters.reduce((total, { parameter }) => total + elementCount(parameter.shape), 0);
 
 /**
  * Gives every parameter of `module` the tensor of its path in `tree` while `body` traces, and returns what `body` does.
  * Throws `E_TRACE` for a path that is missing in the tree and `E_SHAPE` for a tensor of another type.
  *
  * @example
- * const step = compile((parameters, batch) => bind(model, parameters, () => model.loss(batch)));
+ * const lossOf = (state: nn.ParameterState, batch: Tensor) =>
+ *   nn.bind(model, nn.joinParameters(state), () => model.loss(batch));
  */
 export const bind = <R>(module: Module, tree: Tree<Tensor>, body: () => R): R => {
   const values = parametersOf(module).map(({ path, parameter }) => [parameter, leafOf(tree, path, parameter)] as const);

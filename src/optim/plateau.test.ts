@@ -24,8 +24,17 @@ describe('plateauAfter', () => {
     expect(plateau).toMatchObject({ count: 1, since: 30 });
     const next = (step: number, from: Plateau) => plateauAfter(from, { step, figure: 5 }, settings);
     expect(next(44, plateau)).toEqual(plateau);
-    expect(next(45, plateau)).toMatchObject({ waited: 1 });
-    expect(next(55, next(45, plateau))).toMatchObject({ count: 2, since: 55 });
+    expect(next(45, plateau)).toEqual(plateau);
+    expect(next(46, plateau)).toMatchObject({ waited: 1 });
+    expect(next(55, next(46, plateau))).toMatchObject({ count: 2, since: 55 });
+  });
+
+  it('does not hold evaluations of the warm-up against it either, but lets them be the best', () => {
+    const warming = { ...settings, warmupSteps: 20, patience: 1 };
+    const next = (step: number, figure: number, from: Plateau) => plateauAfter(from, { step, figure }, warming);
+    const atPeak = next(20, 5, next(10, 4, noPlateau));
+    expect(atPeak).toEqual({ count: 0, since: null, best: 4, waited: 0 });
+    expect(next(21, 5, atPeak)).toMatchObject({ count: 1, since: 21 });
   });
 
   it('is the same after a way through JSON', () => {

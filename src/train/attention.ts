@@ -1,10 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type NamedArray, writeSafetensors } from '../checkpoint/index.js';
 import { type Compiled, compile } from '../compile/compile.js';
 import { type HostArray, hostArray } from '../compile/host-array.js';
 import type { State } from '../compile/state.js';
-import { fileError } from '../core/files.js';
+import { fileError, makeFolder } from '../core/files.js';
 import { type ByteStore, evaluationWindows } from '../data/index.js';
 import {
   type AttentionWindow,
@@ -107,7 +107,7 @@ export const writeAttention = async (
   const length = weights.lastIndexOf(1) + 1;
   const arrays = await attentionOf(model, state, inputs.slice(0, length));
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await rm(path, { force: true });
   } catch (error) {
     throw fileError(error, 'write', path);

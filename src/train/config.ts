@@ -73,7 +73,9 @@ export const runConfigSchema = lazily(() => {
       .int()
       .positive()
       .default(1000)
-      .describe('Optimizer steps; the learning rate schedule ends with them.'),
+      .describe(
+        'Optimizer steps; the learning rate schedule ends with them. Where a recipe has minutes or epochs too, those count.',
+      ),
     minutes: z
       .number()
       .positive()
@@ -121,7 +123,9 @@ export const runConfigSchema = lazily(() => {
       .number()
       .min(0)
       .default(0.02)
-      .describe('Nats per bit that each block costs a position, with model.act; larger: positions end earlier.'),
+      .describe(
+        'Nats per bit that each block costs a position; larger: positions end earlier. Without model.act it changes nothing.',
+      ),
     ponderFocus: z
       .number()
       .min(0)
@@ -255,11 +259,19 @@ export const resolveConfig = async (
 };
 
 /** What says how long to train: each alone, but for the steps that a time or the epochs were turned into. */
-const lengths = ['steps', 'minutes', 'epochs'];
+const lengths = ['steps', 'epochs', 'minutes'];
 
-/** A tree with settings of the command line. A length among them is meant, even where the tree has another one. */
+/**
+ * A tree with settings of the command line. A length among them is meant, even where the tree has another one.
+ * Throws `E_CONFIG` for two lengths among them.
+ */
 export const withSettings = (tree: ConfigTree, overrides: readonly string[]): ConfigTree => {
   const sets = (key: string): boolean => overrides.some((override) => override.startsWith(`train.${key}=`));
+  const [given, other] = lengths.filter(sets);
+  if (other !== undefined) {
+    const message = `train.${given}: train.${other} says how long to train as well: give one of them.`;
+    throw new NonetError('E_CONFIG', message, { given, other });
+  }
   const { train } = tree;
   if (!lengths.some(sets) || typeof train !== 'object' || train === null) return applyOverrides(tree, [...overrides]);
   const dropped = lengths.filter((key) => !sets(key));

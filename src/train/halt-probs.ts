@@ -44,7 +44,8 @@ export class HaltMeans {
  * f32 [rows, length] for each block that some position ran through, 1 from the block on at which a position has halted. Where all
  * halt early there are fewer arrays than layers. `state` holds the parameters and is only read.
  *
- * @throws NonetError `E_CONFIG` for a model without `act`, `E_SHAPE` for rows longer than the context.
+ * @throws NonetError `E_CONFIG` for a model without `act`, `E_SHAPE` for rows longer than the context and patches that are no
+ *   whole rows.
  *
  * @example
  * const { model, state } = await loadRun('book');
@@ -57,13 +58,17 @@ export const haltProbs = async (
   length: number,
 ): Promise<HostArray[]> => {
   if (!model.traits.act) throw new NonetError('E_CONFIG', 'haltProbs: only a model with model.act halts');
+  const rows = patches.length / length;
+  if (!Number.isInteger(rows)) {
+    const message = `haltProbs: ${patches.length} patches are no rows of ${length}: give a length that divides their number`;
+    throw new NonetError('E_SHAPE', message, { patches: patches.length, length });
+  }
   const program: Compiled = compile((parameters: ParameterState, inputs: Tensor) =>
     bind(model, joinParameters(parameters), () => {
       const { depth, haltProbs: probs } = model.forward(inputs, { skipHalted: true }).pondered!;
       return { depth, probs: probs! };
     }),
   );
-  const rows = patches.length / length;
   const { depth, probs } = await program(state, hostArray(patches, [rows, length]));
   const deepest = (depth.data as Float32Array).reduce((most, one) => Math.max(most, one), 0);
   return Array.from({ length: deepest }, (_, layer) =>

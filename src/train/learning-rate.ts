@@ -17,7 +17,7 @@ const scheduleOf = (config: RunConfig): Schedule => {
     case 'oneCycle':
       return { kind, learningRate, warmupShare, finalDivisor };
     case 'progressivePlateau':
-      return { kind, learningRate, minLearningRate, warmupSteps, ...plateauSettings(config) };
+      return { kind, learningRate, minLearningRate, ...plateauSettings(config) };
   }
 };
 
@@ -25,6 +25,7 @@ const scheduleOf = (config: RunConfig): Schedule => {
 export const plateauSettings = ({ train }: RunConfig): PlateauSettings => ({
   patience: train.plateauPatience,
   minChange: train.plateauMinChange,
+  warmupSteps: train.warmupSteps,
   rewarmSteps: train.plateauWarmupSteps,
 });
 

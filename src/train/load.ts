@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { type CheckpointContent, findCheckpoint, loadCheckpoint, openRun } from '../checkpoint/index.js';
-import { checkpointsFolder, stepFolder } from '../checkpoint/layout.js';
+import { type CheckpointContent, findCheckpoint, loadCheckpoint } from '../checkpoint/index.js';
 import { defaultExecutor } from '../compile/default-executor.js';
 import { State } from '../compile/state.js';
 import { createModel, type LanguageModel } from '../models/index.js';
@@ -32,14 +31,11 @@ export const checkpointConfig = (folder: string, { config }: CheckpointContent):
 
 /**
  * Loads a run, adapters merged, by its name or folder (with `@best` behind it its best checkpoint), or a checkpoint by its folder.
- * Throws `E_RUN` if there is none, `E_CHECKPOINT` if it is damaged or of another model.
+ * Throws `E_RUN` if there is none, `E_CHECKPOINT` if it is damaged or of another model, `E_USAGE` for `@best` with a `checkpoint`.
  */
 export const loadRun = async (pathOrName: string, options: LoadOptions = {}): Promise<LoadedRun> => {
-  const { checkpoint, root, warn } = options;
-  const folder =
-    checkpoint === undefined
-      ? await findCheckpoint(pathOrName, { root, warn })
-      : join(checkpointsFolder((await openRun(pathOrName, root)).path), stepFolder(checkpoint));
+  const { checkpoint: step, root, warn } = options;
+  const folder = await findCheckpoint(pathOrName, { root, warn, step });
   const content = await loadCheckpoint(folder);
   const config = checkpointConfig(folder, content);
   const arrays = await mergedWeights(folder, content, config);

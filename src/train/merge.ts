@@ -9,6 +9,10 @@ import { plain } from './save.js';
  * evaluated, write, and be the start of other runs.
  *
  * @throws NonetError `E_RUN` where the run has no adapters, or there is a run of that name already.
+ *
+ * @example
+ * const { path } = await mergeRun('letters', 'letters-merged');
+ * const { bitsPerByte } = await evaluateRun(path);
  */
 export const mergeRun = async (pathOrName: string, name: string, options: LoadOptions = {}): Promise<RunFolder> => {
   const { config, state, step } = await loadRun(pathOrName, options);

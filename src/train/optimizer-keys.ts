@@ -21,7 +21,7 @@ export const optimizerKeys = (z: typeof Z) => ({
   optimizer: z
     .enum(optimizerNames)
     .default('adamw')
-    .describe('What turns gradients into steps; each wants a learning rate of its own, see the guide.'),
+    .describe('What turns gradients into steps; each wants a learning rate of its own, see docs/training.md.'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.99])

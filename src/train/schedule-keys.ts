@@ -1,5 +1,16 @@
 import type { z as Z } from 'zod';
 
+/** What `train.schedule` can be. */
+export const schedules = [
+  'constant',
+  'cosine',
+  'cosineRestarts',
+  'exponential',
+  'linear',
+  'oneCycle',
+  'progressivePlateau',
+] as const;
+
 /** The keys under `train` that say how the learning rate changes. */
 export const scheduleKeys = (z: typeof Z) => ({
   learningRate: z.number().positive().default(1e-3).describe('Peak learning rate.'),
@@ -8,10 +19,7 @@ export const scheduleKeys = (z: typeof Z) => ({
     .min(0)
     .default(0)
     .describe('Where cosine, cosineRestarts and linear end; progressivePlateau does not go below.'),
-  schedule: z
-    .enum(['constant', 'cosine', 'cosineRestarts', 'exponential', 'linear', 'oneCycle', 'progressivePlateau'])
-    .default('cosine')
-    .describe('How the learning rate changes over the steps.'),
+  schedule: z.enum(schedules).default('cosine').describe('How the learning rate changes over the steps.'),
   warmupSteps: z.number().int().min(0).default(50).describe('Steps of linear warm-up (all but oneCycle).'),
   warmupShare: z.number().min(0).max(1).default(0.3).describe('Share of the steps that warm up (oneCycle).'),
   finalDivisor: z.number().min(1).default(1e4).describe('oneCycle ends at the peak divided by this.'),

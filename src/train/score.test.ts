@@ -80,6 +80,10 @@ describe('scoring of a model that halts', () => {
     const early = made({}, 30);
     expect(await haltProbs(early.model, early.state, patches, 20)).toHaveLength(1);
     early.state.free();
+    await expect(haltProbs(model, state, patches, 15)).rejects.toMatchObject({
+      code: 'E_SHAPE',
+      message: expect.stringContaining('40 patches are no rows of 15'),
+    });
     const plain = new BitTransformer({ ...size, act: false });
     await expect(haltProbs(plain, state, patches, 20)).rejects.toMatchObject({ code: 'E_CONFIG' });
   });

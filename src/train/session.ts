@@ -9,7 +9,7 @@ import {
 import type { BatcherOf, BatchKind, Dataset } from '../data/index.js';
 import { writesBytes } from '../generate/index.js';
 import type { LanguageModel } from '../models/index.js';
-import { parameterCount } from '../nn/index.js';
+import { parameterCount, trainedParameterCount } from '../nn/index.js';
 import { keepBase, readBase } from './adapter.js';
 import { type BatchSource, prefetchedBatches } from './batch-source.js';
 import { openBoard } from './board.js';
@@ -53,6 +53,8 @@ export interface TrainResult {
   /** Medians over the last steps, those of sessions before included. */
   readonly trend: TrendFigures;
   readonly parameters: number;
+  /** Of these; fewer with adapters. */
+  readonly trainedParameters: number;
   /** Whether `generate` works with the model: its patches make whole bytes. */
   readonly writesBytes: boolean;
   /** On the whole validation part at the end; missing when interrupted. */
@@ -189,6 +191,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       ...(config.train.compression && { batchKinds: loop.kinds }),
       trend: loop.trend.figures(),
       parameters: parameterCount(model),
+      trainedParameters: trainedParameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),
       ...(validation && { validation }),
       ...(config.train.keepBest && loop.course.best && { best: loop.course.best }),

@@ -23,6 +23,7 @@ import {
 } from '../tensor/index.js';
 import { customGradient, recompute, vjp } from './custom.js';
 import { grad, valueAndGrad } from './grad.js';
+import { reversible } from './reversible.js';
 
 const reference = new ReferenceExecutor();
 const native = defaultExecutor();
@@ -112,6 +113,37 @@ describe('customGradient', () => {
     await expect(f(f64(1))).rejects.toMatchObject({
       code: 'E_TRACE',
       message: expect.stringContaining('1 cotangents for 2 inputs'),
+    });
+  });
+});
+
+describe('a function that gives no list of tensors', () => {
+  // As JavaScript calls them, where no type is in the way.
+  const alone = ((x: Tensor) => square(x)) as unknown as (x: Tensor | undefined) => Tensor[];
+  const numbers = (() => [1]) as unknown as () => Tensor[];
+  const nothing = (() => undefined) as unknown as () => Tensor[];
+
+  it.each<[string, string, (x: Tensor) => Tensor]>([
+    ['recompute: the function', 'a tensor alone', (x) => recompute(alone)(x)[0]!],
+    ['recompute: the function', 'another list', (x) => recompute(numbers)(x)[0]!],
+    ['vjp: the function', 'a tensor alone', (x) => vjp(alone, x).outputs[0]!],
+    ['reversible: the function', 'another list', (x) => reversible(alone as never, () => [x] as never, [x, x])[0]],
+    ['customGradient: the function', 'undefined', (x) => customGradient(nothing, () => [null])(x)[0]!],
+    ['customGradient: the backward function', 'undefined', (x) => customGradient((y) => [square(y!)], nothing)(x)[0]!],
+    [
+      'customGradient: the backward function',
+      'a tensor alone',
+      (x) =>
+        customGradient(
+          (y) => [square(y!)],
+          ({ inputs }) => alone(inputs[0]),
+        )(x)[0]!,
+    ],
+  ])('%s returned %s', async (who, what, f) => {
+    const slope = compile((x: Tensor) => grad((y: Tensor) => sum(f(y)))(x));
+    await expect(slope(f64(1))).rejects.toMatchObject({
+      code: 'E_TRACE',
+      message: expect.stringContaining(`${who} returned ${what}, expected a list of tensors`),
     });
   });
 });

@@ -1,10 +1,10 @@
 import { NonetError } from '../core/errors.js';
-import { type Tensor, traceContext, withContext } from '../tensor/graph.js';
+import { Tensor, traceContext, withContext } from '../tensor/graph.js';
 import { cast } from '../tensor/index.js';
 import { apply, defineOp } from '../tensor/op.js';
 import { isFloat } from '../tensor/types.js';
 import { latest, rebuild } from './rebuilt.js';
-import { type Cotangents, copyRegion, pullRegion, type Region, traceRegion } from './region.js';
+import { type Cotangents, copyRegion, listOf, pullRegion, type Region, traceRegion } from './region.js';
 
 export type { Cotangents };
 
@@ -53,6 +53,13 @@ export const callRegion = (region: Region, inputs: readonly Tensor[], rule: Rule
  * A function with its own backward pass: `backward` gets inputs, outputs and cotangents, and returns the cotangents of the
  * inputs; those of captured values (parameters) come from `vjp`'s pullback and are returned as `captured`.
  * Reversible layers, straight-through estimators and gradient-only loss terms are written with it.
+ *
+ * @example
+ * const step = customGradient(
+ *   (x) => [ops.sign(x!)],
+ *   ({ cotangents }) => cotangents,
+ * );
+ * const slope = grad((x: Tensor) => ops.sum(ops.mul(step(x)[0]!, 3))); // 3 everywhere
  */
 export const customGradient =
   (
@@ -60,14 +67,16 @@ export const customGradient =
     backwardRule: (context: BackwardContext) => Cotangents | readonly (Tensor | null)[],
   ): ((...inputs: Tensor[]) => readonly Tensor[]) =>
   (...inputs) => {
-    const region = traceRegion(f, inputs);
+    const region = traceRegion('customGradient', f, inputs);
     // The rule runs when the backward pass comes to it, and names the axes that are named here.
     const { axes } = traceContext();
     return callRegion(region, inputs, (context, captured) => {
       // What the rule computes again must not be merged with the forward pass: its values would be kept for it.
       const again = { fence: traceContext().graph.newFence(), recomputed: true, axes };
       const result = withContext(again, () => backwardRule(context));
-      const cotangents: Cotangents = 'inputs' in result ? result : { inputs: result };
+      const cotangents: Cotangents = isWhole(result)
+        ? result
+        : { inputs: listOf('customGradient: the backward function', result, isCotangent) };
       if (cotangents.inputs.length !== inputs.length) {
         const counts = `${cotangents.inputs.length} cotangents for ${inputs.length} inputs`;
         throw new NonetError('E_TRACE', `customGradient: the backward function returned ${counts}`);
@@ -81,13 +90,17 @@ export const customGradient =
     });
   };
 
+const isWhole = (result: object | undefined): result is Cotangents => result !== undefined && 'inputs' in result;
+
+const isCotangent = (value: unknown): value is Tensor | null => value === null || value instanceof Tensor;
+
 /** `f(...inputs)` and the function that pulls cotangents of its outputs back to its inputs and captured values. */
 export const vjp = (
   f: (...inputs: Tensor[]) => readonly Tensor[],
   ...inputs: Tensor[]
 ): { outputs: readonly Tensor[]; pullback: (cotangents: readonly (Tensor | null)[]) => Cotangents } => {
   const since = traceContext().graph.nodes.length;
-  const region = traceRegion(f, inputs);
+  const region = traceRegion('vjp', f, inputs);
   return { outputs: region.outputs, pullback: (cotangents) => pullRegion(region, cotangents, since, region.captured) };
 };
 
@@ -100,6 +113,9 @@ export interface RecomputeOptions {
  * Gradient checkpointing (Chen et al. 2016): the values between the inputs and the outputs of `f` are not kept for the
  * backward pass but computed again there, from the same random numbers. Gradients are the same bit for bit; with `keep` they
  * are those at the rounded inputs, while the outputs stay those of the inputs as they are.
+ *
+ * @example
+ * const [y] = recompute((x) => [ops.gelu(ops.matmul(x!, weight))])(input); // nothing between input and y is kept
  */
 export const recompute =
   (
@@ -107,7 +123,7 @@ export const recompute =
     { keep }: RecomputeOptions = {},
   ): ((...inputs: Tensor[]) => readonly Tensor[]) =>
   (...inputs) => {
-    const region = traceRegion(f, inputs);
+    const region = traceRegion('recompute', f, inputs);
     // Rounded here, where the values are made: rounding them in the backward pass would keep them until then.
     const kept = keep ? inputs.map((input) => cast(input, isFloat(input.dtype) ? keep : input.dtype)) : [];
     return callRegion(region, [...inputs, ...kept], (context, captured) => {

@@ -1,4 +1,5 @@
-import { type Graph, type Node, type Tensor, traceContext, withContext } from '../tensor/graph.js';
+import { NonetError } from '../core/errors.js';
+import { type Graph, type Node, Tensor, traceContext, withContext } from '../tensor/graph.js';
 import { alias } from '../tensor/index.js';
 import { isFloat } from '../tensor/types.js';
 import { backward } from './backward.js';
@@ -24,13 +25,26 @@ export interface Cotangents {
   readonly rebuilt?: readonly Tensor[];
 }
 
-export const traceRegion = (f: (...inputs: Tensor[]) => readonly Tensor[], inputs: readonly Tensor[]): Region => {
+/** `what` is the transformation that `f` is given to. Throws `E_TRACE` where `f` gives no list of tensors. */
+export const traceRegion = (
+  what: string,
+  f: (...inputs: Tensor[]) => readonly Tensor[],
+  inputs: readonly Tensor[],
+): Region => {
   const { graph } = traceContext();
   const since = graph.nodes.length;
   const parameters = inputs.map((input) => alias(input));
-  const outputs = f(...parameters);
+  const outputs = listOf(`${what}: the function`, f(...parameters), (value) => value instanceof Tensor);
   const nodes = graph.nodes.slice(since);
   return { block: traceContext().block, nodes, parameters, captured: capturedBy(nodes, parameters, since), outputs };
+};
+
+/** What a function returned, where it is a list of what it should be; `E_TRACE` that names the function elsewhere. */
+export const listOf = <Item>(who: string, returned: unknown, isItem: (value: unknown) => value is Item): Item[] => {
+  if (Array.isArray(returned) && returned.every(isItem)) return returned;
+  const found =
+    returned instanceof Tensor ? 'a tensor alone' : Array.isArray(returned) ? 'another list' : typeof returned;
+  throw new NonetError('E_TRACE', `${who} returned ${found}, expected a list of tensors, as in (x) => [ops.square(x)]`);
 };
 
 const capturedBy = (nodes: readonly Node[], parameters: readonly Tensor[], since: number): Tensor[] => {

@@ -24,17 +24,20 @@ export const uncouple = (f: Branch, g: Branch, [y1, y2]: Streams): Streams => {
 /**
  * `couple`, differentiated without its inputs: the backward pass computes each branch once more from the outputs, by the same
  * random numbers, and with it both the inputs and the gradients. So of a chain only the last outputs are kept.
+ *
+ * @example
+ * const end = layers.reduce<Streams>((streams, { f, g }) => reversible(f, g, streams), [x, x]);
  */
 export const reversible = (f: Branch, g: Branch, streams: Streams): Streams => {
   const branches: Region[] = [];
   const traced =
     (branch: Branch): Branch =>
     (x) => {
-      const region = traceRegion((y) => [branch(y!)], [x]);
+      const region = traceRegion('reversible', (y) => [branch(y!)], [x]);
       branches.push(region);
       return region.outputs[0]!;
     };
-  const whole = traceRegion((x1, x2) => couple(traced(f), traced(g), [x1!, x2!]), streams);
+  const whole = traceRegion('reversible', (x1, x2) => couple(traced(f), traced(g), [x1!, x2!]), streams);
   const [ofF, ofG] = branches as [Region, Region];
   const outputs = callRegion(whole, streams, ({ outputs: [y1, y2], cotangents }, captured) => {
     const now = new Map(whole.captured.map((tensor, i) => [tensor, captured[i]!]));

@@ -74,6 +74,12 @@ export const checkpointCases: readonly BadInput[] = [
   ),
   { name: 'a run that is not there', argv: ['generate', 'goof', '--json'], code: 'E_RUN', says: /did you mean good\?/ },
   {
+    name: 'the best checkpoint at a step',
+    argv: ['evaluate', 'good@best', '--checkpoint', '2', '--json'],
+    code: 'E_USAGE',
+    says: /good@best is the best .*--checkpoint .*do not go together/,
+  },
+  {
     name: 'a folder that is no run',
     argv: ['evaluate', 'nothing-here', '--json'],
     code: 'E_RUN',

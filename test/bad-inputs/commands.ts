@@ -146,6 +146,7 @@ export const configCases: readonly BadInput[] = [
   setting('all data for validation', 'data.validationShare=1', /data\.validationShare/),
   setting('an unknown preset', 'model.preset=huge', /"classic", "nano", "small" or "base"/),
   setting('an unknown family', 'model.family=mamba', /bit-transformer/),
+  setting('a key of the other family', 'model.head=tree', /model\.head: .*it belongs to model\.family=olmax/),
   setting('patches of 13 bits', 'model.bitsPerPatch=13', /model\.bitsPerPatch: is 13, expected integer from 1 to 12/),
   setting(
     'a width that its heads do not divide',

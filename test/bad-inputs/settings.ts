@@ -33,6 +33,8 @@ export const settingCases: readonly BadInput[] = [
   setting('more experts a position than there are', 'model.experts=2 model.expertsPerToken=3', /expertsPerToken/),
   setting('extra steps without epochs', 'train.extraSteps=3', /train\.extraSteps: .*give train\.epochs/),
   setting('epochs and minutes', 'train.epochs=1 train.minutes=1', /train\.epochs: .*train\.minutes/),
+  setting('steps and epochs', 'train.epochs=1 train.steps=4', /train\.steps: .*train\.epochs/),
+  setting('steps and minutes', 'train.steps=4 train.minutes=1', /train\.steps: .*train\.minutes/),
   setting('a clip of nothing', 'train.clipKind=weight train.clipRatio=0', /train\.clipRatio: is 0/),
   setting('one beta of tgAdam', 'train.optimizer=tgAdam train.tgBetas=[0.9]', /list of 3 values, each number/),
   setting(

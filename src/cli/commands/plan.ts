@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { writeFileAtomic } from '../../core/files.js';
 import { type CliIo, printJson, warnOn } from '../io.js';
 import { recipeAndSettings, recipeHelp } from '../parse.js';
+import { addPlaybookFlags, playbookSettings } from '../playbook-flags.js';
 import { explainTable } from '../render/explain.js';
 import { planJson, planTable } from '../render/plan.js';
 
@@ -16,7 +17,7 @@ interface Options {
 
 /** `nonet plan`. */
 export const definePlan = (program: Command, io: CliIo): void => {
-  program
+  const command = program
     .command('plan')
     .summary('what a recipe takes: parameters, memory, work, time')
     .description(
@@ -37,31 +38,36 @@ export const definePlan = (program: Command, io: CliIo): void => {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  nonet plan recipe.yaml model.preset=base train.batchSize=32\n  nonet plan recipe.yaml --profile --trace step.json\n  nonet plan recipe.yaml --graph model.json',
+      '\nExamples:\n  nonet plan recipe.yaml model.preset=base train.batchSize=32\n  nonet plan bitformer-a data.path=book.txt --layers 4\n  nonet plan recipe.yaml --profile --trace step.json\n  nonet plan recipe.yaml --graph model.json',
     )
-    .action(async (first: string, rest: string[], { json, explain, profile, trace, graph, graphOf: part }: Options) => {
-      const { recipe, settings } = recipeAndSettings([first, ...rest], 'plan');
-      const { resolveConfig } = await import('../../train/config.js');
-      const { graphOf, planRun } = await import('../../train/plan.js');
-      const { setThreads } = await import('../../compile/default-executor.js');
-      const config = await resolveConfig(recipe, settings);
-      setThreads(config.threads);
-      if (graph !== undefined) await writeFileAtomic(graph, `${JSON.stringify(graphOf(config, part))}\n`);
-      if (explain || profile || trace !== undefined) {
-        const { explainStep, traceOf } = await import('../../train/explain.js');
-        const step = await explainStep(config, { profile: profile || trace !== undefined });
-        const { calls } = step;
-        if (trace !== undefined) {
-          const { traceEventPieces } = await import('../../telemetry/index.js');
-          await writeFileAtomic(trace, traceEventPieces(traceOf(step)));
-        }
-        if (json) printJson(io, calls);
-        else io.out.write(explainTable(calls));
-        return;
-      }
-      const plan = await planRun(config);
-      plan.warnings.forEach(warnOn(io));
-      if (json) printJson(io, planJson(plan));
-      else io.out.write(planTable(plan, { ...config.train, steps: plan.steps }));
-    });
+    .action((first: string, rest: string[], options: Options) => runPlan([first, ...rest], options, io));
+  addPlaybookFlags(command);
+};
+
+const runPlan = async (values: readonly string[], options: Options, io: CliIo): Promise<void> => {
+  const { json, explain, profile, trace, graph, graphOf: part } = options;
+  const flagged = playbookSettings({ ...options });
+  const { recipe, settings } = recipeAndSettings(values, 'plan');
+  const { resolveConfig } = await import('../../train/config.js');
+  const { graphOf, planRun } = await import('../../train/plan.js');
+  const { setThreads } = await import('../../compile/default-executor.js');
+  const config = await resolveConfig(recipe, [...flagged, ...settings]);
+  setThreads(config.threads);
+  if (graph !== undefined) await writeFileAtomic(graph, `${JSON.stringify(graphOf(config, part))}\n`);
+  if (explain || profile || trace !== undefined) {
+    const { explainStep, traceOf } = await import('../../train/explain.js');
+    const step = await explainStep(config, { profile: profile || trace !== undefined });
+    const { calls } = step;
+    if (trace !== undefined) {
+      const { traceEventPieces } = await import('../../telemetry/index.js');
+      await writeFileAtomic(trace, traceEventPieces(traceOf(step)));
+    }
+    if (json) printJson(io, calls);
+    else io.out.write(explainTable(calls));
+    return;
+  }
+  const plan = await planRun(config);
+  plan.warnings.forEach(warnOn(io));
+  if (json) printJson(io, planJson(plan));
+  else io.out.write(planTable(plan, { ...config.train, steps: plan.steps }));
 };

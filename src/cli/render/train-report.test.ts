@@ -20,6 +20,7 @@ const result = {
   batchBytes: 32_768,
   dataWaitSeconds: 0.1,
   parameters: 869_631,
+  trainedParameters: 869_631,
   writesBytes: true,
   validation: { bitsPerByte: 2.5, parityCrossEntropy: null, bytes: 6000 },
   interrupted: false,
@@ -45,6 +46,12 @@ describe('trainReport', () => {
       /usual steps +median loss 0\.3457 over 64, 0\.3500 over 100 steps; 1\.2 GB a day; 3\.0 T parameter bytes a day\n/,
     );
     expect(trainReport({ ...result, trend: { medians: [] } }, 'a')).not.toMatch(/usual steps/);
+  });
+
+  it('tells how many parameters are trained, where not all are', () => {
+    expect(trainReport(result, 'a')).toMatch(/parameters +870 k\n/);
+    const text = trainReport({ ...result, trainedParameters: 12_288 }, 'a');
+    expect(text).toMatch(/parameters +870 k, 12\.3 k of them trained\n/);
   });
 
   it('tells what batches took, and of what kinds they were', () => {

@@ -20,6 +20,7 @@ export interface TrainFigures {
   readonly dataWaitSeconds: number;
   readonly batchKinds?: { readonly plain: number; readonly compressed: number; readonly direct: number };
   readonly parameters: number;
+  readonly trainedParameters: number;
   readonly writesBytes: boolean;
   readonly validation?: {
     readonly bitsPerByte: number;
@@ -51,7 +52,7 @@ export const trainReport = (result: TrainFigures, run: string): string => {
           : undefined,
       ],
       ['parity bits', parity(validation?.parityCrossEntropy)],
-      ['parameters', formatCount(result.parameters)],
+      ['parameters', parameterText(result)],
       // A run that had nothing left to do has no speed.
       ['speed', Number.isFinite(result.bytesPerSecond) ? speed(result) : undefined],
       ['usual steps', trend(result.trend)],
@@ -94,6 +95,11 @@ const trend = ({ medians, bytesPerDay, parameterBytesPerDay }: TrainFigures['tre
 const batches = ({ batchBytes, dataWaitSeconds, trainSeconds, batchKinds: kinds }: TrainFigures): string =>
   `${formatBytes(batchBytes)} to the core, waited for ${formatPercent(dataWaitSeconds / trainSeconds)} of the time` +
   (kinds ? `; steps: ${kinds.plain} plain, ${kinds.compressed} compressed, ${kinds.direct} direct` : '');
+
+/** `64.2 k`, and with adapters how many of them are trained. */
+const parameterText = ({ parameters, trainedParameters }: TrainFigures): string =>
+  formatCount(parameters) +
+  (trainedParameters < parameters ? `, ${formatCount(trainedParameters)} of them trained` : '');
 
 const parity = (crossEntropy: number | null | undefined): string | undefined =>
   typeof crossEntropy === 'number' ? `${crossEntropy.toFixed(5)} nats of cross entropy` : undefined;

@@ -25,7 +25,9 @@ export interface AttentionLookOptions {
  * within `bind`.
  *
  * @example
- * const maps = compile((parameters, patches) => bind(model, parameters, () => attentionMaps(model, patches)));
+ * const maps = compile((state: nn.ParameterState, patches: Tensor) =>
+ *   nn.bind(model, nn.joinParameters(state), () => attentionMaps(model, patches)),
+ * );
  */
 export const attentionMaps = (model: BitTransformer, inputs: Tensor, options: AttentionLookOptions = {}): Tensor[] =>
   lookAtAttention(model, inputs, options, attentionMap);
@@ -92,8 +94,8 @@ const lookAtAttention = <Found>(
   { causal = true }: AttentionLookOptions,
   look: (heads: ProjectedHeads, sight: AttentionOptions) => Found,
 ): Found[] => {
+  const vectors = model.embedWindow(inputs);
   const { added, rotation } = scope('positions', () => model.positions.first(inputs.shape[1]!));
-  const vectors = model.embed(inputs);
   const found: Found[] = [];
   let walk = startWalk(model, added ? add(vectors, added) : vectors); // [B, C, dModel]
   model.blocks.forEach((block, i) => {

@@ -61,7 +61,7 @@ export const bitTransformerSchema = lazily(() => {
       .gt(0)
       .max(1)
       .optional()
-      .describe('Sum of halting probabilities at which a position ends; needs act'),
+      .describe('Sum of halting probabilities at which a position ends; without act it changes nothing'),
     experts: z
       .int()
       .min(0)
@@ -83,7 +83,11 @@ export const bitTransformerSchema = lazily(() => {
       .min(0)
       .optional()
       .describe('Patches that attend to each other and to `overlap` more before them; 0: to all before them'),
-    overlap: z.int().min(0).optional().describe('Patches around a chunk that it attends to as well; needs chunkSize'),
+    overlap: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Patches around a chunk that it attends to as well; without chunkSize it changes nothing'),
     fullAttentionLogging: z
       .boolean()
       .optional()
@@ -144,7 +148,10 @@ const checkExperts = ({ experts, expertsPerToken, softExperts, gateLayers }: Bit
     if (softExperts) throw without('softExperts');
     if (expertsPerToken > 1) throw without('expertsPerToken');
     if (gateLayers > 1) throw without('gateLayers');
-  } else if (!softExperts && expertsPerToken > experts) {
+  } else if (softExperts && expertsPerToken > 1) {
+    const what = `softExperts sends each position to all experts, but expertsPerToken is ${expertsPerToken}`;
+    throw wrong(what, 'leave one of them out');
+  } else if (expertsPerToken > experts) {
     const what = `each position goes to ${expertsPerToken} of ${experts} experts`;
     throw wrong(what, 'lower expertsPerToken, or add experts');
   }

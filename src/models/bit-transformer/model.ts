@@ -81,7 +81,9 @@ export interface Pondered {
  *
  * @example
  * const model = new BitTransformer({ preset: 'nano', contextLength: 256 });
- * const evaluate = compile((parameters, patches) => bind(model, parameters, () => model.loss(patches)));
+ * const evaluate = compile((state: nn.ParameterState, patches: Tensor) =>
+ *   nn.bind(model, nn.joinParameters(state), () => model.loss(patches)),
+ * );
  */
 export class BitTransformer implements LanguageModel {
   readonly config: BitTransformerConfig;
@@ -155,16 +157,7 @@ export class BitTransformer implements LanguageModel {
 
   /** Node logits with what halting tells of each position. */
   forward(inputs: Tensor, options: ForwardOptions = {}): Forward {
-    const { contextLength } = this.config;
-    const length = inputs.shape[1] ?? 0;
-    if (inputs.shape.length !== 2 || length > contextLength) {
-      const shape = `[${inputs.shape.join(', ')}]`;
-      throw new NonetError(
-        'E_SHAPE',
-        `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`,
-      );
-    }
-    return this.forwardVectors(this.embed(inputs), options);
+    return this.forwardVectors(this.embedWindow(inputs), options);
   }
 
   /**
@@ -175,7 +168,9 @@ export class BitTransformer implements LanguageModel {
    * @example
    * const { code, starts } = compressedRows(codes, contextLength * bitsPerPatch);
    * const rows = { code: boundedArray(code, [2 * batch * contextLength * bitsPerPatch]), starts: hostArray(starts) };
-   * const nodes = await compile((p, rows) => bind(model, p, () => model.forwardCompressed(rows).nodes))(state, rows);
+   * const nodesOf = (p: nn.ParameterState, rows: CompressedTensors) =>
+   *   nn.bind(model, nn.joinParameters(p), () => model.forwardCompressed(rows).nodes);
+   * const nodes = await compile(nodesOf)(state, rows);
    */
   forwardCompressed(rows: CompressedTensors, options: ForwardOptions & { readonly length?: number } = {}): Forward {
     const { length = this.config.contextLength } = options;
@@ -222,8 +217,8 @@ export class BitTransformer implements LanguageModel {
    * does: largest error of the embedding over its largest value, for inputs i32 [B, C]; an f32 scalar.
    */
   reconstructionError(inputs: Tensor): Tensor {
+    const vectors = this.embedWindow(inputs);
     const { added, rotation } = this.positions.first(inputs.shape[1]!);
-    const vectors = this.embed(inputs);
     return reconstructionError(this, added ? add(vectors, added) : vectors, { rotation });
   }
 
@@ -265,6 +260,14 @@ export class BitTransformer implements LanguageModel {
   /** Patches i32 [B, C] to their vectors [B, C, dModel], without positions. */
   embed(inputs: Tensor): Tensor {
     return scope('embedding', () => this.embedding.forward(inputs));
+  }
+
+  /** `embed` of inputs that are all there is. Throws `E_SHAPE` for more of them than the context holds. */
+  embedWindow(inputs: Tensor): Tensor {
+    const { contextLength } = this.config;
+    if (inputs.shape.length === 2 && inputs.shape[1]! <= contextLength) return this.embed(inputs);
+    const shape = `[${inputs.shape.join(', ')}]`;
+    throw new NonetError('E_SHAPE', `inputs must be [batch, length] with length up to ${contextLength}; got ${shape}`);
   }
 
   /** States of the last block [B, C, dModel] to node logits [B, C, N]. */

@@ -110,6 +110,7 @@ describe('a model with experts', () => {
   it.each<[string, BitTransformerOptions]>([
     ['expertsPerToken', { experts: 2, expertsPerToken: 3 }],
     ['softExperts', { softExperts: true }],
+    ['expertsPerToken', { experts: 3, softExperts: true, expertsPerToken: 2 }],
     ['gateLayers', { gateLayers: 2 }],
     ['expertsPerToken', { expertsPerToken: 2 }],
   ])('refuses what does not fit and says so: %s', (words, options) => {

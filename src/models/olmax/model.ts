@@ -45,7 +45,9 @@ const bitsPerByte = 8;
  *
  * @example
  * const model = new Olmax({ family: 'olmax', depth: 4, contextLength: 256, spatialMixingKernel: 16 });
- * const evaluate = compile((parameters, bytes) => bind(model, parameters, () => model.losses(bytes)));
+ * const evaluate = compile((state: nn.ParameterState, bytes: Tensor) =>
+ *   nn.bind(model, nn.joinParameters(state), () => model.losses(bytes)),
+ * );
  */
 export class Olmax implements LanguageModel {
   readonly config: OlmaxConfig;

@@ -36,6 +36,15 @@ describe('the file of a sweep', () => {
     expect(config).toMatchObject({ name: 'quickstart-sweep', trials: 3, root: 'elsewhere' });
   });
 
+  it('takes a recipe that comes with nonet by its name', async () => {
+    const { base } = await resolved(`recipe: bitformer-b\nparameters: { ${rate} }`, ['data.path=text.txt']);
+    expect(base).toMatchObject({ model: { layers: 8, dModel: 128 } });
+    await expect(resolved(`recipe: bitformr-b\nparameters: { ${rate} }`)).rejects.toMatchObject({
+      code: 'E_FILE',
+      message: expect.stringMatching(/rates\.yaml: "bitformr-b" is no file .*Did you mean bitformer-b\?/),
+    });
+  });
+
   it('may hold values that only go together with others', async () => {
     const text =
       'recipe: recipe.yaml\nparameters: { model.dModel: { values: [99, 100] }, model.heads: { values: [3] } }';

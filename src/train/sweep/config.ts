@@ -1,8 +1,9 @@
-import { basename, dirname, extname, resolve } from 'node:path';
+import { basename, extname } from 'node:path';
 import type { z as Z } from 'zod';
 import { type ConfigProblem, type ConfigTree, loadRecipe, mergeTrees, validateConfig } from '../../core/config.js';
 import { NonetError } from '../../core/errors.js';
 import { lazily, zod } from '../../core/libraries.js';
+import { recipePath } from '../../core/recipe-path.js';
 import { checkConfig, runConfigSchema, withSettings } from '../config.js';
 import { valuesToCheck } from './space.js';
 
@@ -45,7 +46,12 @@ export const sweepSchema = lazily(() => {
         .optional()
         .describe('Name of the sweep and beginning of those of its runs; default: that of the file.'),
       root: z.string().min(1).default('runs').describe('Where the sweep and its runs lie.'),
-      recipe: z.string().min(1).describe('The recipe that all trials start from, relative to this file.'),
+      recipe: z
+        .string()
+        .min(1)
+        .describe(
+          'The recipe that all trials start from: its path, relative to this file, or the name of one that comes with nonet.',
+        ),
       settings: z.record(z.string(), z.unknown()).default({}).describe('What is laid over the recipe, as in a recipe.'),
       method: z
         .enum(['grid', 'random', 'tpe'])
@@ -109,7 +115,7 @@ export const resolveSweep = async (file: string, changes: SweepChanges = {}): Pr
   const tree = await loadRecipe(file);
   const given = { ...tree, ...(trials !== undefined && { trials }), ...(root !== undefined && { root }) };
   const { recipe, settings, ...config } = validateConfig(sweepSchema(), given, file);
-  const base = mergeTrees(await loadRecipe(resolve(dirname(file), recipe)), settings);
+  const base = mergeTrees(await loadRecipe(await recipePath(recipe, file)), settings);
   return checkSweep(
     { ...config, name: config.name ?? basename(file, extname(file)), base: withSettings(base, overrides) },
     file,
