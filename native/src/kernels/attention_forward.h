@@ -94,12 +94,26 @@ static void packForwardTile(const AttentionArgs& a, const HeadView& h, const For
 }
 
 // Asks for keys and values of a tile. A single query has little to do for each of them: it waits for memory, and a head's
-// part of a cache is too short for the processor to foresee.
-static void fetchTile(const AttentionArgs& a, const HeadView& h, long j0, long end) {
+// part of a cache is too short for the processor to foresee. (Inlined always: a function that only fetches has no effect
+// that compilers know of, and they leave out calls of it.)
+NONET_INLINE void fetchTile(const AttentionArgs& a, const HeadView& h, long j0, long end) {
   for (long j = j0; j < minLong(j0 + kKeyTile, end); j++)
     for (long d = 0; d < a.headDim; d += 16) {
       __builtin_prefetch(h.k + j * a.kStrides.position + d);
       __builtin_prefetch(h.v + j * a.vStrides.position + d);
+    }
+}
+
+// Asks for what a later block reads and writes of a few positions, into the second-level cache: in a band each of them is used
+// for so short a time that the block would wait for memory. (Into the first level it wins nothing.)
+NONET_INLINE void fetchPositions(const AttentionArgs& a, const HeadView& h, long begin, long count) {
+  const long end = minLong(begin + count, minLong(a.queries, h.liveKeys));
+  for (long p = begin; p < end; p++)
+    for (long d = 0; d < a.headDim; d += 16) {
+      __builtin_prefetch(h.q + p * a.qStrides.position + d, 0, 2);
+      __builtin_prefetch(h.k + p * a.kStrides.position + d, 0, 2);
+      __builtin_prefetch(h.v + p * a.vStrides.position + d, 0, 2);
+      __builtin_prefetch(h.o + p * a.oStrides.position + d, 1, 2);
     }
 }
 
@@ -113,8 +127,8 @@ static void forwardBlock(const AttentionArgs& a, const HeadView& h, const Forwar
   memset(s.sums, 0, sizeof(float) * (size_t)(rows * kFloats));
   for (long r = 0; r < rows; r++) s.maxima[r] = kNoMaximum;
 
-  const long end = s.spans[rows - 1].to;
-  for (long j0 = tileBegin(a, s.spans[0].from), next; j0 < end; j0 = next) {
+  const long first = tileBegin(a, s.spans[0].from), end = s.spans[rows - 1].to;
+  for (long j0 = first, next; j0 < end; j0 = next) {
     next = tileEnd(a, j0);
     if (rows == 1) fetchTile(a, h, next, end);
     if (j0 >= *packed) {
@@ -127,6 +141,7 @@ static void forwardBlock(const AttentionArgs& a, const HeadView& h, const Forwar
     const long valueStride = inPlace ? a.vStrides.position : padded;
     for (long r0 = 0, height; r0 < rows; r0 += height) {
       height = rowsTogether(a, s.spans, r0, rows);
+      if (a.chunk > 0 && j0 == first) fetchPositions(a, h, q0 + kQueryBlock + r0, height);
       const long live = minLong(s.spans[r0 + height - 1].to, next) - j0;
       const long hidden = maxLong(s.spans[r0].from - j0, 0);
       if (live <= hidden) continue;
