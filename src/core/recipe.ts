@@ -9,8 +9,9 @@ import { recipePath } from './recipe-path.js';
 export type ConfigTree = { readonly [key: string]: unknown };
 
 /**
- * Reads a recipe, `.yaml`, `.yml` or `.json`. Its key `extends` names another recipe, by its path relative to
- * the file that names it or as one of those that come with nonet; that is read first; groups are merged key by key, anything else (lists too) replaces what was there.
+ * Reads a recipe, `.yaml`, `.yml` or `.json`. Its key `extends` names another recipe, by its path relative to the file that
+ * names it or as one of those that come with nonet, which is read first; groups are merged key by key, anything else (lists
+ * too) replaces what was there.
  *
  * @throws NonetError `E_FILE` where a file cannot be read; `E_CONFIG` for a syntax error (with file, line and column),
  *   another extension, or recipes that extend each other in a circle.

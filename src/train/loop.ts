@@ -25,7 +25,7 @@ import type { Score } from './score.js';
 import { lossLimit, mostRewinds, noLimit, reseeded } from './spike.js';
 import type { StepResult } from './stepper.js';
 import { writeKept } from './stream.js';
-import { isTrendStep, Trend } from './trend.js';
+import { isTrendStep, Trend, type TrendFigures } from './trend.js';
 
 /** What is said of a spike. */
 const spikeWords = {
@@ -47,7 +47,7 @@ export class Loop {
   /** Steps by the kind of their batches. */
   readonly kinds: Record<BatchKind, number> = { plain: 0, compressed: 0, direct: 0 };
   private metrics;
-  trend: Trend;
+  private trend: Trend;
   private readonly evaluations: Evaluations;
 
   constructor(private readonly parts: LoopParts) {
@@ -185,6 +185,11 @@ export class Loop {
     if (!rows.some(isThere)) this.record({ step: this.done, spike });
     this.trend = new Trend(this.parts, rows);
     await this.save(this.done);
+  }
+
+  /** What the last steps come to. */
+  get figures(): TrendFigures {
+    return this.trend.figures();
   }
 
   /** Whether the step that was done last has the best evaluation so far, and is to be kept for that. */

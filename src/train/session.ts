@@ -189,7 +189,7 @@ const trainOn = async (parts: TrainParts): Promise<TrainResult> => {
       batchBytes: loop.batchBytes,
       dataWaitSeconds: loop.dataWaitSeconds,
       ...(config.train.compression && { batchKinds: loop.kinds }),
-      trend: loop.trend.figures(),
+      trend: loop.figures,
       parameters: parameterCount(model),
       trainedParameters: trainedParameterCount(model),
       writesBytes: writesBytes(bitsPerPatch, config.data.parity),

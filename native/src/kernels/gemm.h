@@ -59,14 +59,24 @@ constexpr long kFewRowsOfA = 256;  // above, packing is a few percent
 NONET_INLINE ComingB comingB(const GemmArgs& g, long rows, long colBegin, long colEnd, long j0, long k0) {
   const long kc = kBlock(g.k), strip = stripColumns(kc);
   if (g.packedB || rows > kFewRowsOfA) return {};
+  // The block of B that comes next, from its row k and column j on: of this call, or the first one of the call behind it.
   const float* b = g.b;
-  if (k0 + kc < g.k) k0 += kc;
-  else if (j0 + strip < colEnd) j0 += strip, k0 = 0;
-  else if (g.nextB) b = g.nextB, j0 = k0 = 0;
-  else return {};
-  const long width = minLong(colEnd - (b == g.b ? j0 : colBegin), strip), depth = minLong(g.k - k0, kc);
-  if (g.transB) return {b + j0 * g.ldb + k0, g.ldb, width, depth, depth, 0};
-  return {b + k0 * g.ldb + j0, g.ldb, depth, width, depth, 0};
+  long k = 0, j = j0, width = minLong(colEnd - j0, strip);
+  if (k0 + kc < g.k) {
+    k = k0 + kc;
+  } else if (j0 + strip < colEnd) {
+    j = j0 + strip;
+    width = minLong(colEnd - j, strip);
+  } else if (g.nextB) {
+    b = g.nextB;
+    j = 0;
+    width = minLong(colEnd - colBegin, strip);
+  } else {
+    return {};
+  }
+  const long depth = minLong(g.k - k, kc);
+  if (g.transB) return {b + j * g.ldb + k, g.ldb, width, depth, depth, 0};
+  return {b + k * g.ldb + j, g.ldb, depth, width, depth, 0};
 }
 
 // A by rows: a block of B stays in L2 (packed here unless it comes packed), one packed panel of A at a time in L1.
